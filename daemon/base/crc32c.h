@@ -1,0 +1,13 @@
+// CRC32C (Castagnoli), as records, segments and replies carry it.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace tandem {
+
+// The CRC32C of `data`; pass an earlier result as `seed` to go on from it. Crc32c("123456789") is
+// 0xe3069283.
+[[nodiscard]] uint32_t Crc32c(std::string_view data, uint32_t seed = 0);
+
+}  // namespace tandem

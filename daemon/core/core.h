@@ -1,0 +1,141 @@
+// Core: where a write is admitted, sequenced, journaled and acknowledged. No gRPC, no HTTP, no
+// sockets here: rpc, the control listener and the simulator all stand on this interface.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/statusor.h"
+#include "daemon/core/options.h"
+#include "daemon/io/env.h"
+#include "daemon/journal/journal.h"
+#include "daemon/link/channel.h"
+#include "daemon/model/operation.h"
+
+namespace tandem {
+
+struct WriteRequest {
+  Uuid request_id;
+  std::vector<Operation> operations;   // paths not yet validated; one, or a batch's
+  Level level = Level::kLocal;         // what the answer waits for, at least kJournaled
+  int64_t wait_timeout_ms = 60'000;    // how long it waits
+};
+
+struct TargetOutcome {
+  std::string target;
+  TargetWriteState state = TargetWriteState::kPending;
+  std::string reason;
+};
+
+struct WriteReply {
+  std::vector<OperationResult> results;
+  Level level_reached = Level::kNone;
+  std::vector<TargetOutcome> targets;
+  bool earlier_attempt = false;
+};
+
+using WriteDone = absl::AnyInvocable<void(absl::StatusOr<WriteReply>)>;
+
+// Which write: its sequence (of a batch, any of its operations') or its request id.
+using WriteKey = std::variant<Sequence, Uuid>;
+
+struct WriteInfo {
+  Uuid request_id;
+  WriteReply reply;
+  int64_t journaled_ms = 0;  // wall time, since 1970
+};
+
+using UploadId = uint64_t;
+
+struct UploadRequest {
+  Uuid request_id;
+  std::string path;
+  uint32_t mode = 0640;
+  bool if_absent = false;
+  Level level = Level::kLocal;
+  int64_t wait_timeout_ms = 60'000;
+  std::optional<uint64_t> size;      // bytes, if known
+  std::optional<uint32_t> crc32c;    // of the whole file, if known
+};
+
+// What is known of one lane, for status, metrics and health.
+struct TargetView {
+  std::string name;
+  std::string path;
+  internal::v1::LaneStatus status;
+  std::string target_id;
+  std::string io_engine;
+  Sequence checkpoint = 0;
+  Sequence applied = 0;       // contiguous prefix that is durable on the target or parked
+  uint64_t lag_writes = 0;
+  uint64_t lag_bytes = 0;
+  int64_t lag_ms = 0;         // age of the oldest write not yet durable there; 0 if none
+  std::vector<internal::v1::ParkedWrite> parked;  // at most kMaxParkedShown
+  uint64_t parked_count = 0;
+};
+
+struct CoreView {
+  JournalState journal_state = JournalState::kServing;
+  std::string journal_reason;
+  Sequence appended = 0;
+  Sequence durable = 0;
+  Sequence retired = 0;
+  uint64_t journal_bytes = 0;
+  uint64_t epoch = 0;
+  std::vector<TargetView> targets;
+};
+
+using LaneChannel = Channel<internal::v1::CoreMessage, internal::v1::LaneMessage>;
+
+// Owner: core's thread, which runs env.executor. Every call and every callback is on it.
+class Core {
+ public:
+  struct Listener {
+    virtual ~Listener() = default;
+    virtual void OnGroup(uint64_t records, uint64_t bytes, int64_t write_ns, int64_t sync_ns) = 0;
+    // A target's health or the journal's state changed.
+    virtual void OnHealth() = 0;
+  };
+
+  // Opens the journal (recovery) and starts. Errors as Journal::Open's.
+  static Awaitable<absl::StatusOr<std::unique_ptr<Core>>> Start(Env& env, CoreOptions options,
+                                                                Listener* listener);
+  virtual ~Core() = default;
+
+  // Admits, sequences, journals; `done` comes once: at the level asked for, at the timeout
+  // (DURABILITY_NOT_REACHED), or with the refusal. Validates everything in the request.
+  virtual void Write(WriteRequest request, WriteDone done) = 0;
+
+  // An upload: open, chunks one after the other (each answered when there is room for the next),
+  // then commit or abort. The id is forgotten after either, and on every error.
+  // `opened` may answer with the reply of an earlier attempt instead: then there is nothing to send.
+  virtual void OpenUpload(UploadRequest request,
+                          absl::AnyInvocable<void(absl::StatusOr<std::variant<UploadId, WriteReply>>)> opened) = 0;
+  virtual void AddChunk(UploadId upload, std::string data,
+                        absl::AnyInvocable<void(absl::Status)> done) = 0;
+  virtual void CommitUpload(UploadId upload, WriteDone done) = 0;
+  virtual void AbortUpload(UploadId upload) = 0;
+
+  // Answers when the write has reached `level`; WRITE_NOT_FOUND, DURABILITY_NOT_REACHED.
+  virtual void WaitDurable(WriteKey key, Level level, int64_t wait_timeout_ms, WriteDone done) = 0;
+
+  // WRITE_NOT_FOUND if no such write is known (any more).
+  [[nodiscard]] virtual absl::StatusOr<WriteInfo> GetWrite(WriteKey key) = 0;
+
+  // A lane connected (again): replaces the channel of that target.
+  virtual void AttachLane(const std::string& target, std::unique_ptr<LaneChannel> channel) = 0;
+
+  [[nodiscard]] virtual CoreView View() = 0;
+  [[nodiscard]] virtual const JournalCounters journal_counters() const = 0;
+  [[nodiscard]] virtual const RecoveryReport& recovery() const = 0;
+
+  // Refuses new writes (SHUTTING_DOWN), gives lanes until `deadline_ms` from now to apply what
+  // there is, answers who still waits, closes the journal.
+  virtual Awaitable<absl::Status> Drain(int64_t deadline_ms) = 0;
+};
+
+}  // namespace tandem
