@@ -36,8 +36,9 @@ Awaitable<T> AwaitCallback(Start start) {
   co_return co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<Executor>,
                                                  void(T)>(
       [](auto handler, Start begin) {
-        begin(absl::AnyInvocable<void(T)>(
-            [resume = std::move(handler)](T result) mutable { std::move(resume)(std::move(result)); }));
+        begin(absl::AnyInvocable<void(T)>([resume = std::move(handler)](T result) mutable {
+          std::move(resume)(std::move(result));
+        }));
       },
       boost::asio::use_awaitable_t<Executor>(), std::move(start));
 }

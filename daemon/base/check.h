@@ -2,17 +2,17 @@
 // write something wrong.
 #pragma once
 
-#include <string_view>
+#include "absl/strings/string_view.h"
 
 namespace tandem {
 
 // Prints "<file>:<line>: invariant broken: <what>" to stderr and aborts.
-[[noreturn]] void CheckFailed(const char* file, int line, std::string_view what);
+[[noreturn]] void CheckFailed(const char* file, int line, absl::string_view what);
 
 }  // namespace tandem
 
-#define TANDEM_CHECK(condition)                                                  \
-  do {                                                                           \
-    if (!(condition)) [[unlikely]]                                               \
-      ::tandem::CheckFailed(__FILE__, __LINE__, #condition);                     \
+#define TANDEM_CHECK(condition)                              \
+  do {                                                       \
+    if (!(condition)) [[unlikely]]                           \
+      ::tandem::CheckFailed(__FILE__, __LINE__, #condition); \
   } while (false)

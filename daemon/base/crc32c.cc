@@ -7,7 +7,7 @@
 
 namespace tandem {
 
-uint32_t Crc32c(std::string_view data, uint32_t seed) {
+uint32_t Crc32c(absl::string_view data, uint32_t seed) {
   uint32_t state = ~seed;
   while (!data.empty()) {
     const size_t length = std::min<size_t>(data.size(), INT_MAX);

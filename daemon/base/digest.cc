@@ -20,7 +20,7 @@ Digester::Digester() : state_(XXH3_createState()) {
 
 Digester::~Digester() { XXH3_freeState(State(state_)); }
 
-void Digester::AddBytes(std::string_view bytes) {
+void Digester::AddBytes(absl::string_view bytes) {
   AddNumber(bytes.size());
   TANDEM_CHECK(XXH3_128bits_update(State(state_), bytes.data(), bytes.size()) == XXH_OK);
 }

@@ -3,7 +3,8 @@
 
 #include <array>
 #include <cstdint>
-#include <string_view>
+
+#include "absl/strings/string_view.h"
 
 namespace tandem {
 
@@ -18,7 +19,7 @@ class Digester {
   Digester(const Digester&) = delete;
   Digester& operator=(const Digester&) = delete;
 
-  void AddBytes(std::string_view bytes);
+  void AddBytes(absl::string_view bytes);
   void AddNumber(uint64_t number);
   [[nodiscard]] Digest Finish() const;
 

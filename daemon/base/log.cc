@@ -31,7 +31,7 @@ spdlog::level::level_enum SpdlogLevel(LogLevel level) {
 
 class StderrLogger final : public Logger {
  public:
-  StderrLogger(LogLevel minimum, std::string_view role)
+  StderrLogger(LogLevel minimum, absl::string_view role)
       : pool_(std::make_shared<spdlog::details::thread_pool>(kQueuedLines, 1)),
         logger_(std::make_shared<spdlog::async_logger>(
             "tandem", std::make_shared<spdlog::sinks::stderr_sink_mt>(), pool_,
@@ -43,13 +43,14 @@ class StderrLogger final : public Logger {
     logger_->flush_on(spdlog::level::info);
   }
 
-  void Log(LogLevel level, std::string_view event, std::vector<LogField> fields) override {
+  void Log(LogLevel level, absl::string_view event, std::vector<LogField> fields) override {
     if (!logger_->should_log(SpdlogLevel(level))) return;
     std::string line = absl::StrCat("\"role\":", role_, ",\"event\":", JsonString(event));
     for (const LogField& field : fields) {
       absl::StrAppend(&line, ",", JsonString(field.key), ":", field.json);
     }
-    logger_->log(spdlog::source_loc{}, SpdlogLevel(level), spdlog::string_view_t(line));
+    logger_->log(spdlog::source_loc{}, SpdlogLevel(level),
+                 spdlog::string_view_t(line.data(), line.size()));
   }
 
  private:
@@ -60,11 +61,11 @@ class StderrLogger final : public Logger {
 
 class NullLogger final : public Logger {
  public:
-  void Log(LogLevel, std::string_view, std::vector<LogField>) override {}
+  void Log(LogLevel, absl::string_view, std::vector<LogField>) override {}
 };
 
 // Length of the UTF-8 sequence at the start of `text`; 0 if there is none.
-size_t Utf8Length(std::string_view text) {
+size_t Utf8Length(absl::string_view text) {
   const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned char lead = byte(0);
   size_t length = 0;
@@ -81,7 +82,7 @@ size_t Utf8Length(std::string_view text) {
 
 }  // namespace
 
-std::string JsonString(std::string_view text) {
+std::string JsonString(absl::string_view text) {
   std::string json = "\"";
   while (!text.empty()) {
     const size_t length = Utf8Length(text);
@@ -92,7 +93,7 @@ std::string JsonString(std::string_view text) {
     } else if (c < 0x20 || c == 0x7f || length == 0) {
       absl::StrAppendFormat(&json, "\\u%04x", c);
     } else {
-      json.append(text.substr(0, length));
+      absl::StrAppend(&json, text.substr(0, length));
     }
     text.remove_prefix(std::max<size_t>(length, 1));
   }
@@ -100,28 +101,29 @@ std::string JsonString(std::string_view text) {
   return json;
 }
 
-LogField::LogField(std::string_view field_key, std::string_view value)
+LogField::LogField(absl::string_view field_key, absl::string_view value)
     : key(field_key), json(JsonString(value)) {}
-LogField::LogField(std::string_view field_key, const char* value)
-    : LogField(field_key, std::string_view(value)) {}
-LogField::LogField(std::string_view field_key, const std::string& value)
-    : LogField(field_key, std::string_view(value)) {}
-LogField::LogField(std::string_view field_key, const absl::Status& value)
-    : LogField(field_key, std::string_view(value.ToString(absl::StatusToStringMode::kWithNoExtraData))) {}
-LogField::LogField(std::string_view field_key, int64_t value)
+LogField::LogField(absl::string_view field_key, const char* value)
+    : LogField(field_key, absl::string_view(value)) {}
+LogField::LogField(absl::string_view field_key, const std::string& value)
+    : LogField(field_key, absl::string_view(value)) {}
+LogField::LogField(absl::string_view field_key, const absl::Status& value)
+    : LogField(field_key,
+               absl::string_view(value.ToString(absl::StatusToStringMode::kWithNoExtraData))) {}
+LogField::LogField(absl::string_view field_key, int64_t value)
     : key(field_key), json(absl::StrCat(value)) {}
-LogField::LogField(std::string_view field_key, uint64_t value)
+LogField::LogField(absl::string_view field_key, uint64_t value)
     : key(field_key), json(absl::StrCat(value)) {}
-LogField::LogField(std::string_view field_key, int value)
+LogField::LogField(absl::string_view field_key, int value)
     : key(field_key), json(absl::StrCat(value)) {}
-LogField::LogField(std::string_view field_key, unsigned value)
+LogField::LogField(absl::string_view field_key, unsigned value)
     : key(field_key), json(absl::StrCat(value)) {}
-LogField::LogField(std::string_view field_key, double value)
+LogField::LogField(absl::string_view field_key, double value)
     : key(field_key), json(absl::StrCat(value)) {}
-LogField::LogField(std::string_view field_key, bool value)
+LogField::LogField(absl::string_view field_key, bool value)
     : key(field_key), json(value ? "true" : "false") {}
 
-std::unique_ptr<Logger> MakeStderrLogger(LogLevel minimum, std::string_view role) {
+std::unique_ptr<Logger> MakeStderrLogger(LogLevel minimum, absl::string_view role) {
   return std::make_unique<StderrLogger>(minimum, role);
 }
 

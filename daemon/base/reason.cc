@@ -13,12 +13,12 @@
 namespace tandem {
 namespace {
 
-constexpr std::string_view kReasonPayload = "tandem/reason";
-constexpr std::string_view kRetryPayload = "tandem/retry_after_ms";
-constexpr std::string_view kMetadataPayload = "tandem/metadata";
+constexpr absl::string_view kReasonPayload = "tandem/reason";
+constexpr absl::string_view kRetryPayload = "tandem/retry_after_ms";
+constexpr absl::string_view kMetadataPayload = "tandem/metadata";
 
 struct ReasonRow {
-  std::string_view name;
+  absl::string_view name;
   absl::StatusCode code;
 };
 
@@ -30,7 +30,7 @@ constexpr auto kRows = std::to_array<ReasonRow>({
 
 }  // namespace
 
-std::string_view ReasonName(Reason reason) { return kRows.at(static_cast<size_t>(reason)).name; }
+absl::string_view ReasonName(Reason reason) { return kRows.at(static_cast<size_t>(reason)).name; }
 
 absl::StatusCode ReasonCode(Reason reason) { return kRows.at(static_cast<size_t>(reason)).code; }
 
@@ -43,7 +43,7 @@ const std::vector<Reason>& AllReasons() {
   return all;
 }
 
-absl::Status Refuse(Reason reason, std::string_view message, const RefusalDetail& detail) {
+absl::Status Refuse(Reason reason, absl::string_view message, const RefusalDetail& detail) {
   absl::Status status(ReasonCode(reason), message);
   status.SetPayload(kReasonPayload, absl::Cord(absl::StrCat(static_cast<int>(reason))));
   if (detail.retry_after_ms > 0) {
@@ -73,7 +73,8 @@ RefusalDetail DetailOf(const absl::Status& status) {
   }
   if (auto metadata = status.GetPayload(kMetadataPayload); metadata.has_value()) {
     for (const auto line : absl::StrSplit(std::string(*metadata), '\n')) {
-      const std::pair<std::string, std::string> entry = absl::StrSplit(line, absl::MaxSplits('=', 1));
+      const std::pair<std::string, std::string> entry =
+          absl::StrSplit(line, absl::MaxSplits('=', 1));
       std::pair<std::string, std::string> plain;
       if (absl::CUnescape(entry.first, &plain.first) &&
           absl::CUnescape(entry.second, &plain.second)) {

@@ -9,11 +9,11 @@
 namespace tandem {
 namespace {
 
-constexpr std::string_view kErrnoPayload = "tandem/errno";
+constexpr absl::string_view kErrnoPayload = "tandem/errno";
 
 }  // namespace
 
-absl::Status ErrnoStatus(int errno_value, std::string_view what) {
+absl::Status ErrnoStatus(int errno_value, absl::string_view what) {
   absl::Status status = absl::ErrnoToStatus(errno_value, what);
   status.SetPayload(kErrnoPayload, absl::Cord(absl::StrCat(errno_value)));
   return status;
@@ -28,7 +28,7 @@ int ErrnoOf(const absl::Status& status) {
   return value;
 }
 
-absl::Status Annotate(const absl::Status& status, std::string_view where) {
+absl::Status Annotate(const absl::Status& status, absl::string_view where) {
   if (status.ok()) return status;
   absl::Status annotated(status.code(), absl::StrCat(where, ": ", status.message()));
   status.ForEachPayload([&](absl::string_view url, const absl::Cord& payload) {

@@ -1,22 +1,22 @@
 // The one error dialect: absl::Status with, where the kernel said why, its errno attached.
 #pragma once
 
-#include <string_view>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 
 namespace tandem {
 
 // The status of a failed system call. `what` names the call and its object; errno_value > 0.
-[[nodiscard]] absl::Status ErrnoStatus(int errno_value, std::string_view what);
+[[nodiscard]] absl::Status ErrnoStatus(int errno_value, absl::string_view what);
 
 // The errno a status was made from; 0 if it came from elsewhere.
 [[nodiscard]] int ErrnoOf(const absl::Status& status);
 
 // Prefixes the message, keeping code and payloads.
-[[nodiscard]] absl::Status Annotate(const absl::Status& status, std::string_view where);
+[[nodiscard]] absl::Status Annotate(const absl::Status& status, absl::string_view where);
 
 }  // namespace tandem
 
@@ -24,11 +24,11 @@ namespace tandem {
 #define TANDEM_CONCAT(a, b) TANDEM_CONCAT_INNER(a, b)
 
 // For functions that return a Status or StatusOr.
-#define RETURN_IF_ERROR(expression)                                                   \
-  do {                                                                                \
-    if (::absl::Status return_if_error_status = (expression);                         \
-        !return_if_error_status.ok()) [[unlikely]]                                    \
-      return return_if_error_status;                                                  \
+#define RETURN_IF_ERROR(expression)                                                         \
+  do {                                                                                      \
+    if (::absl::Status return_if_error_status = (expression); !return_if_error_status.ok()) \
+        [[unlikely]]                                                                        \
+      return return_if_error_status;                                                        \
   } while (false)
 
 #define ASSIGN_OR_RETURN(declaration, expression) \
@@ -40,11 +40,11 @@ namespace tandem {
   declaration = *std::move(result)
 
 // The same for coroutines. The expression is awaited first (`co_await f()` is passed in whole).
-#define CO_RETURN_IF_ERROR(expression)                                                \
-  do {                                                                                \
-    ::absl::Status return_if_error_status = (expression);                             \
-    if (!return_if_error_status.ok()) [[unlikely]]                                    \
-      co_return return_if_error_status;                                               \
+#define CO_RETURN_IF_ERROR(expression)                    \
+  do {                                                    \
+    ::absl::Status return_if_error_status = (expression); \
+    if (!return_if_error_status.ok()) [[unlikely]]        \
+      co_return return_if_error_status;                   \
   } while (false)
 
 #define CO_ASSIGN_OR_RETURN(declaration, expression) \

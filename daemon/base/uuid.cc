@@ -29,12 +29,12 @@ std::optional<int64_t> Uuid::UnixMs() const {
 
 std::string Uuid::ToString() const {
   const std::string hex = absl::BytesToHexString(
-      std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+      absl::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
   return absl::StrCat(hex.substr(0, 8), "-", hex.substr(8, 4), "-", hex.substr(12, 4), "-",
                       hex.substr(16, 4), "-", hex.substr(20));
 }
 
-absl::StatusOr<Uuid> ParseUuid(std::string_view text) {
+absl::StatusOr<Uuid> ParseUuid(absl::string_view text) {
   if (text.size() != 36) {
     return Refuse(Reason::kRequestIdInvalid, "request_id is not a UUID of 36 characters");
   }

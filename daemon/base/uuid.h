@@ -5,9 +5,9 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <string_view>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 
 namespace tandem {
 
@@ -29,7 +29,7 @@ struct Uuid {
 };
 
 // Accepts the 36-character form, either case. The nil UUID is refused. INVALID_ARGUMENT otherwise.
-[[nodiscard]] absl::StatusOr<Uuid> ParseUuid(std::string_view text);
+[[nodiscard]] absl::StatusOr<Uuid> ParseUuid(absl::string_view text);
 
 // A version 7 UUID of this time; `random_high` and `random_low` fill the rest.
 [[nodiscard]] Uuid MakeUuidV7(int64_t unix_ms, uint64_t random_high, uint64_t random_low);

@@ -20,9 +20,9 @@ namespace tandem {
 
 struct WriteRequest {
   Uuid request_id;
-  std::vector<Operation> operations;   // paths not yet validated; one, or a batch's
-  Level level = Level::kLocal;         // what the answer waits for, at least kJournaled
-  int64_t wait_timeout_ms = 60'000;    // how long it waits
+  std::vector<Operation> operations;  // paths not yet validated; one, or a batch's
+  Level level = Level::kLocal;        // what the answer waits for, at least kJournaled
+  int64_t wait_timeout_ms = 60'000;   // how long it waits
 };
 
 struct TargetOutcome {
@@ -58,8 +58,8 @@ struct UploadRequest {
   bool if_absent = false;
   Level level = Level::kLocal;
   int64_t wait_timeout_ms = 60'000;
-  std::optional<uint64_t> size;      // bytes, if known
-  std::optional<uint32_t> crc32c;    // of the whole file, if known
+  std::optional<uint64_t> size;    // bytes, if known
+  std::optional<uint32_t> crc32c;  // of the whole file, if known
 };
 
 // What is known of one lane, for status, metrics and health.
@@ -70,10 +70,10 @@ struct TargetView {
   std::string target_id;
   std::string io_engine;
   Sequence checkpoint = 0;
-  Sequence applied = 0;       // contiguous prefix that is durable on the target or parked
+  Sequence applied = 0;  // contiguous prefix that is durable on the target or parked
   uint64_t lag_writes = 0;
   uint64_t lag_bytes = 0;
-  int64_t lag_ms = 0;         // age of the oldest write not yet durable there; 0 if none
+  int64_t lag_ms = 0;  // age of the oldest write not yet durable there; 0 if none
   std::vector<internal::v1::ParkedWrite> parked;  // at most kMaxParkedShown
   uint64_t parked_count = 0;
 };
@@ -112,9 +112,11 @@ class Core {
 
   // An upload: open, chunks one after the other (each answered when there is room for the next),
   // then commit or abort. The id is forgotten after either, and on every error.
-  // `opened` may answer with the reply of an earlier attempt instead: then there is nothing to send.
-  virtual void OpenUpload(UploadRequest request,
-                          absl::AnyInvocable<void(absl::StatusOr<std::variant<UploadId, WriteReply>>)> opened) = 0;
+  // `opened` may answer with the reply of an earlier attempt instead: then there is nothing to
+  // send.
+  virtual void OpenUpload(
+      UploadRequest request,
+      absl::AnyInvocable<void(absl::StatusOr<std::variant<UploadId, WriteReply>>)> opened) = 0;
   virtual void AddChunk(UploadId upload, std::string data,
                         absl::AnyInvocable<void(absl::Status)> done) = 0;
   virtual void CommitUpload(UploadId upload, WriteDone done) = 0;

@@ -14,7 +14,7 @@ bool IsSingleName(const std::string& name) {
   return !name.empty() && name != "." && name != ".." && name.find('/') == std::string::npos;
 }
 
-absl::Status StatusOf(const IoResult& result, std::string_view what, std::string_view object) {
+absl::Status StatusOf(const IoResult& result, absl::string_view what, absl::string_view object) {
   if (result.value >= 0) return absl::OkStatus();
   return ErrnoStatus(static_cast<int>(-result.value), absl::StrCat(what, " ", object));
 }
@@ -28,7 +28,8 @@ Awaitable<IoResult> Files::Do(IoRequest request) {
 
 Awaitable<absl::StatusOr<FileHandle>> Files::Open(FileHandle directory, std::string path, int flags,
                                                   uint32_t mode) {
-  IoRequest request{.kind = IoKind::kOpen, .file = directory, .path = path, .open_flags = flags, .mode = mode};
+  IoRequest request{
+      .kind = IoKind::kOpen, .file = directory, .path = path, .open_flags = flags, .mode = mode};
   const IoResult result = co_await Do(std::move(request));
   if (result.value < 0) co_return StatusOf(result, "open", path);
   co_return static_cast<FileHandle>(result.value);
@@ -58,7 +59,7 @@ Awaitable<absl::StatusOr<size_t>> Files::Read(FileHandle file, char* buffer, siz
   co_return total;
 }
 
-Awaitable<absl::Status> Files::Write(FileHandle file, std::string_view data, uint64_t offset) {
+Awaitable<absl::Status> Files::Write(FileHandle file, absl::string_view data, uint64_t offset) {
   while (!data.empty()) {
     IoRequest request{.kind = IoKind::kWrite,
                       .file = file,

@@ -6,12 +6,12 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "daemon/base/async.h"
 
 namespace tandem {
@@ -40,8 +40,8 @@ enum class FileType : uint8_t { kRegular, kDirectory, kOther };
 
 struct FileStat {
   FileType type = FileType::kOther;
-  uint32_t mode = 0;   // permission bits only
-  uint64_t size = 0;   // bytes
+  uint32_t mode = 0;  // permission bits only
+  uint64_t size = 0;  // bytes
   uint64_t links = 0;
   uint64_t inode = 0;
   uint64_t device = 0;
@@ -55,14 +55,14 @@ struct FileSystemStat {
 
 struct IoRequest {
   IoKind kind = IoKind::kClose;
-  FileHandle file = kNoFile;       // also the directory that `path` starts from
+  FileHandle file = kNoFile;  // also the directory that `path` starts from
   FileHandle directory2 = kNoFile;
   std::string path;
   std::string path2;
-  int open_flags = 0;              // O_* of open(2); O_CLOEXEC is implied
+  int open_flags = 0;  // O_* of open(2); O_CLOEXEC is implied
   uint32_t mode = 0;
-  char* buffer = nullptr;          // owned by the caller until completion, however late that is
-  const char* source = nullptr;    // the same for writes
+  char* buffer = nullptr;        // owned by the caller until completion, however late that is
+  const char* source = nullptr;  // the same for writes
   uint64_t length = 0;
   uint64_t offset = 0;
 };
@@ -86,7 +86,7 @@ class Files {
   virtual void Submit(IoRequest request, IoDone done) = 0;
 
   // "io_uring", "threads" or "simulated".
-  [[nodiscard]] virtual std::string_view engine() const = 0;
+  [[nodiscard]] virtual absl::string_view engine() const = 0;
 
   // Operations under way now, and for how long the oldest has been, in nanoseconds.
   [[nodiscard]] virtual size_t in_flight() const = 0;
@@ -102,7 +102,7 @@ class Files {
   Awaitable<absl::StatusOr<size_t>> Read(FileHandle file, char* buffer, size_t length,
                                          uint64_t offset);
   // Writes all of it, however many calls that takes; `data` stays the caller's and unchanged.
-  Awaitable<absl::Status> Write(FileHandle file, std::string_view data, uint64_t offset);
+  Awaitable<absl::Status> Write(FileHandle file, absl::string_view data, uint64_t offset);
   Awaitable<absl::Status> Sync(FileHandle file);
   Awaitable<absl::Status> Truncate(FileHandle file, uint64_t length);
   Awaitable<absl::Status> Rename(FileHandle directory, std::string name, FileHandle to_directory,

@@ -20,14 +20,14 @@
 namespace tandem {
 
 struct JournalOptions {
-  std::string directory;                        // absolute; created if it is not there
-  uint64_t segment_bytes = 64ull << 20;         // of one segment; at least 4 x group_bytes
-  uint64_t group_bytes = 1ull << 20;            // one group is cut at about this size
-  uint64_t max_bytes = 8ull << 30;              // cap on all segments together
-  uint64_t reserve_bytes = 16ull << 20;         // below the cap, for records that free room
-  int64_t retention_ms = 900'000;               // a segment is kept this long after its last record
-  int64_t idle_mark_ms = 50;                    // quiet this long: write a durable mark
-  std::vector<std::string> targets;             // names of those whose checkpoints count
+  std::string directory;                 // absolute; created if it is not there
+  uint64_t segment_bytes = 64ull << 20;  // of one segment; at least 4 x group_bytes
+  uint64_t group_bytes = 1ull << 20;     // one group is cut at about this size
+  uint64_t max_bytes = 8ull << 30;       // cap on all segments together
+  uint64_t reserve_bytes = 16ull << 20;  // below the cap, for records that free room
+  int64_t retention_ms = 900'000;        // a segment is kept this long after its last record
+  int64_t idle_mark_ms = 50;             // quiet this long: write a durable mark
+  std::vector<std::string> targets;      // names of those whose checkpoints count
 };
 
 // What opening found, for the log and for `status`.

@@ -23,7 +23,8 @@ enum class RecordType : uint8_t {
   kUploadChunk = 16,  // payload: a piece of an open upload; request_id: the upload's
   kUploadAbort = 17,  // the upload's chunks will never be used
   kHeartbeat = 32,    // takes a sequence, changes nothing
-  // Takes no sequence of its own: repeats the last one. Witness that the group before it was synced.
+  // Takes no sequence of its own: repeats the last one. Witness that the group before it was
+  // synced.
   kDurableMark = 48,
 };
 
@@ -39,7 +40,7 @@ struct RecordHeader {
   Sequence sequence = 0;
   int64_t wall_time_ms = 0;  // since 1970, never less than that of the record before
   Uuid request_id;
-  Digest digest{};           // of the whole request; of the batch, if it is one
+  Digest digest{};  // of the whole request; of the batch, if it is one
   std::string path;
   std::string new_path;      // kRename
   uint64_t offset = 0;       // kAppend, kWriteAt: of the payload; kTruncate: the new size
@@ -72,9 +73,9 @@ struct PlacedRecord {
 // How far the journal is known to be durable and which segment is its newest: all that a reader in
 // another process needs to follow it.
 struct JournalTail {
-  Sequence durable = 0;              // every record up to this one is durable
-  uint64_t segment = 0;              // id of the newest segment
-  Sequence segment_first = 0;        // the first sequence that segment holds
+  Sequence durable = 0;        // every record up to this one is durable
+  uint64_t segment = 0;        // id of the newest segment
+  Sequence segment_first = 0;  // the first sequence that segment holds
 };
 
 }  // namespace tandem

@@ -7,22 +7,22 @@
 namespace tandem {
 
 struct LaneOptions {
-  std::string target;                         // its name: "local", "corebank"
-  std::string target_path;                    // the mount's directory, absolute
-  std::string journal_directory;              // absolute
-  std::string writer;                         // its root is <target_path>/<writer_root>
-  std::string writer_root;                    // relative, "" for the target's own directory
-  uint64_t writer_epoch = 0;                  // core's, for temp names
-  bool initialize_target = false;             // write the identity file if the directory is empty
-  bool require_mount = false;                 // refuse a directory that is not a mount point
-  std::string target_id;                      // what the identity file must say; "": pin what is found
-  uint32_t max_parallel_paths = 64;           // paths under way at once
-  uint64_t max_window_writes = 4'096;         // read from the journal, not yet applied
-  uint64_t max_window_bytes = 16ull << 20;    // payload kept in memory
-  uint64_t max_merge_bytes = 4ull << 20;      // neighbours merged into one write
+  std::string target;                  // its name: "local", "corebank"
+  std::string target_path;             // the mount's directory, absolute
+  std::string journal_directory;       // absolute
+  std::string writer;                  // its root is <target_path>/<writer_root>
+  std::string writer_root;             // relative, "" for the target's own directory
+  uint64_t writer_epoch = 0;           // core's, for temp names
+  bool initialize_target = false;      // write the identity file if the directory is empty
+  bool require_mount = false;          // refuse a directory that is not a mount point
+  std::string target_id;               // what the identity file must say; "": pin what is found
+  uint32_t max_parallel_paths = 64;    // paths under way at once
+  uint64_t max_window_writes = 4'096;  // read from the journal, not yet applied
+  uint64_t max_window_bytes = 16ull << 20;  // payload kept in memory
+  uint64_t max_merge_bytes = 4ull << 20;    // neighbours merged into one write
   uint32_t max_open_directories = 256;
-  uint32_t max_retries = 5;                   // of an error of a path, before it is parked
-  int64_t retry_initial_ms = 50;              // doubles up to retry_max_ms
+  uint32_t max_retries = 5;       // of an error of a path, before it is parked
+  int64_t retry_initial_ms = 50;  // doubles up to retry_max_ms
   int64_t retry_max_ms = 5'000;
   int64_t checkpoint_interval_ms = 200;
   int64_t slow_limit_ms = 1'000;              // an operation still running this long: SLOW

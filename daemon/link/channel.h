@@ -13,7 +13,7 @@ class Channel {
  public:
   struct Handlers {
     absl::AnyInvocable<void(In)> on_message;
-    absl::AnyInvocable<void()> on_drained;               // backlogged() turned false
+    absl::AnyInvocable<void()> on_drained;                    // backlogged() turned false
     absl::AnyInvocable<void(const absl::Status&)> on_closed;  // the peer is gone; the last callback
   };
 

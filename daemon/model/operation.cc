@@ -2,7 +2,7 @@
 
 namespace tandem {
 
-std::string_view LevelName(Level level) {
+absl::string_view LevelName(Level level) {
   switch (level) {
     case Level::kNone:
       return "NONE";
@@ -16,7 +16,7 @@ std::string_view LevelName(Level level) {
   return "UNKNOWN";
 }
 
-std::string_view OperationName(OperationType type) {
+absl::string_view OperationName(OperationType type) {
   switch (type) {
     case OperationType::kPut:
       return "Put";

@@ -3,9 +3,9 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "daemon/base/digest.h"
 #include "daemon/base/sequence_set.h"
 #include "daemon/base/uuid.h"
@@ -20,11 +20,11 @@ enum class Level : uint8_t {
   kAll = 3,        // and durable on every target
 };
 
-[[nodiscard]] std::string_view LevelName(Level level);  // "JOURNALED", ...
+[[nodiscard]] absl::string_view LevelName(Level level);  // "JOURNALED", ...
 
 enum class OperationType : uint8_t {
-  kPut = 1,       // replace the whole file atomically
-  kAppend = 2,    // to the end; journaled as a write at an absolute offset
+  kPut = 1,     // replace the whole file atomically
+  kAppend = 2,  // to the end; journaled as a write at an absolute offset
   kWriteAt = 3,
   kTruncate = 4,
   kDelete = 5,
@@ -32,7 +32,7 @@ enum class OperationType : uint8_t {
   kUploadCommit = 7,  // a Put whose content is earlier chunk records
 };
 
-[[nodiscard]] std::string_view OperationName(OperationType type);  // "Put", ...
+[[nodiscard]] absl::string_view OperationName(OperationType type);  // "Put", ...
 
 struct Operation {
   OperationType type = OperationType::kPut;

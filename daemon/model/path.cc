@@ -7,7 +7,7 @@
 namespace tandem {
 namespace {
 
-absl::Status ValidateName(std::string_view name) {
+absl::Status ValidateName(absl::string_view name) {
   if (name.empty()) return Refuse(Reason::kPathEmptyComponent, "path has an empty component");
   if (name == "." || name == "..") {
     return Refuse(Reason::kPathTraversal, "path has a component '.' or '..'");
@@ -29,7 +29,7 @@ absl::Status ValidateName(std::string_view name) {
 
 }  // namespace
 
-absl::Status ValidatePath(std::string_view path) {
+absl::Status ValidatePath(absl::string_view path) {
   if (path.empty()) return Refuse(Reason::kPathEmptyComponent, "path is empty");
   if (path.front() == '/') return Refuse(Reason::kPathAbsolute, "path is absolute");
   if (path.size() > kMaxPathBytes) return Refuse(Reason::kPathTooLong, "path is over 3072 bytes");
@@ -40,24 +40,24 @@ absl::Status ValidatePath(std::string_view path) {
     if (++depth > kMaxPathDepth) {
       return Refuse(Reason::kPathTooLong, "path has over 64 components");
     }
-    if (slash == std::string_view::npos) return absl::OkStatus();
+    if (slash == absl::string_view::npos) return absl::OkStatus();
     path.remove_prefix(slash + 1);
   }
 }
 
-std::string_view ParentOf(std::string_view path) {
+absl::string_view ParentOf(absl::string_view path) {
   const size_t slash = path.rfind('/');
-  return slash == std::string_view::npos ? std::string_view() : path.substr(0, slash);
+  return slash == absl::string_view::npos ? absl::string_view() : path.substr(0, slash);
 }
 
-std::string_view NameOf(std::string_view path) {
+absl::string_view NameOf(absl::string_view path) {
   const size_t slash = path.rfind('/');
-  return slash == std::string_view::npos ? path : path.substr(slash + 1);
+  return slash == absl::string_view::npos ? path : path.substr(slash + 1);
 }
 
-std::vector<std::string_view> AncestorsOf(std::string_view path) {
-  std::vector<std::string_view> ancestors;
-  for (size_t slash = path.find('/'); slash != std::string_view::npos;
+std::vector<absl::string_view> AncestorsOf(absl::string_view path) {
+  std::vector<absl::string_view> ancestors;
+  for (size_t slash = path.find('/'); slash != absl::string_view::npos;
        slash = path.find('/', slash + 1)) {
     ancestors.push_back(path.substr(0, slash));
   }
@@ -68,6 +68,6 @@ std::string TempName(uint64_t writer_epoch, Sequence sequence) {
   return absl::StrCat(kTempPrefix, writer_epoch, ".", sequence);
 }
 
-bool IsTempName(std::string_view name) { return absl::StartsWith(name, kTempPrefix); }
+bool IsTempName(absl::string_view name) { return absl::StartsWith(name, kTempPrefix); }
 
 }  // namespace tandem

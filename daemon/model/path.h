@@ -3,10 +3,10 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "daemon/base/sequence_set.h"
 
 namespace tandem {
@@ -18,23 +18,23 @@ inline constexpr size_t kMaxPathBytes = 3072;
 inline constexpr size_t kMaxPathDepth = 64;
 
 // The directory at a target's root that is Tandem's own.
-inline constexpr std::string_view kReservedDirectory = ".tandem";
+inline constexpr absl::string_view kReservedDirectory = ".tandem";
 // Temp files are ".tandem-tmp.<writer epoch>.<sequence>".
-inline constexpr std::string_view kTempPrefix = ".tandem-tmp.";
+inline constexpr absl::string_view kTempPrefix = ".tandem-tmp.";
 
 // OK, or INVALID_ARGUMENT with PATH_ABSOLUTE, PATH_TRAVERSAL, PATH_EMPTY_COMPONENT,
 // PATH_BAD_CHARACTER, PATH_TOO_LONG or PATH_RESERVED. The path is taken as bytes; control
 // characters are refused.
-[[nodiscard]] absl::Status ValidatePath(std::string_view path);
+[[nodiscard]] absl::Status ValidatePath(absl::string_view path);
 
 // "a/b/c" -> "a/b"; "a" -> "".
-[[nodiscard]] std::string_view ParentOf(std::string_view path);
+[[nodiscard]] absl::string_view ParentOf(absl::string_view path);
 // "a/b/c" -> "c".
-[[nodiscard]] std::string_view NameOf(std::string_view path);
+[[nodiscard]] absl::string_view NameOf(absl::string_view path);
 // "a/b/c" -> {"a", "a/b"}: every directory the path needs, from the top.
-[[nodiscard]] std::vector<std::string_view> AncestorsOf(std::string_view path);
+[[nodiscard]] std::vector<absl::string_view> AncestorsOf(absl::string_view path);
 
 [[nodiscard]] std::string TempName(uint64_t writer_epoch, Sequence sequence);
-[[nodiscard]] bool IsTempName(std::string_view name);
+[[nodiscard]] bool IsTempName(absl::string_view name);
 
 }  // namespace tandem
