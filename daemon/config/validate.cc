@@ -1,0 +1,184 @@
+#include <sys/un.h>
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "daemon/config/layers.h"
+#include "daemon/config/value.h"
+#include "daemon/model/path.h"
+
+namespace tandem {
+namespace {
+
+// Owner: the thread that loads the configuration; lives for one call.
+class Validator {
+ public:
+  Validator(const Settings& settings, const Origins& origins, const Places& places,
+            std::vector<std::string>& errors)
+      : settings_(settings), origins_(origins), places_(places), errors_(errors) {}
+
+  void Run() {
+    CheckTargets();
+    CheckPlaces();
+    CheckWriterRoot();
+    CheckSizes();
+    CheckTimes();
+    CheckListeners();
+  }
+
+ private:
+  void Error(absl::string_view key, absl::string_view what) {
+    const auto origin = origins_.find(key);
+    errors_.push_back(
+        absl::StrCat(origin == origins_.end() ? "default" : origin->second, ": ", key, ": ", what));
+  }
+
+  // The key that gave this target, for messages.
+  [[nodiscard]] absl::string_view KeyOf(const TargetSettings& target) const {
+    if (origins_.contains("targets")) return "targets";
+    return target.name == "local" ? "local_efs_path" : "corebank_efs_path";
+  }
+
+  void CheckTargets() {
+    if (settings_.targets.empty()) {
+      Error("targets",
+            "no target is configured: give targets, or local_efs_path and "
+            "corebank_efs_path");
+      return;
+    }
+    std::set<std::string> names;
+    for (const TargetSettings& target : settings_.targets) {
+      if (!names.insert(target.name).second) {
+        Error(KeyOf(target), absl::StrCat("two targets are named '", target.name, "'"));
+      }
+    }
+    if (settings_.default_level == "LOCAL" && !names.contains("local")) {
+      Error("default_level", "LOCAL needs a target named 'local'");
+    }
+  }
+
+  void CheckPlaces() {
+    const Place journal = Resolve(places_, settings_.journal_directory);
+    const auto& targets = settings_.targets;
+    for (size_t i = 0; i < targets.size(); ++i) {
+      const Place place = Resolve(places_, targets[i].path);
+      if (IsWithin(journal, place)) {
+        Error("journal_directory", absl::StrCat(settings_.journal_directory, " is inside target '",
+                                                targets[i].name, "' (", targets[i].path, ")"));
+      } else if (IsWithin(place, journal)) {
+        Error(KeyOf(targets[i]),
+              absl::StrCat("target '", targets[i].name, "' (", targets[i].path,
+                           ") is inside the journal's directory ", settings_.journal_directory));
+      }
+      for (size_t j = 0; j < i; ++j) CheckPair(targets[j], targets[i], place);
+    }
+    static constexpr std::array<absl::string_view, 3> kVolatile = {"tmpfs", "ramfs", "overlay"};
+    if (!settings_.journal_on_volatile &&
+        std::find(kVolatile.begin(), kVolatile.end(), journal.file_system) != kVolatile.end()) {
+      Error("journal_directory",
+            absl::StrCat(settings_.journal_directory, " lies on ", journal.file_system,
+                         ", which dies with the container; set journal_on_volatile if that is "
+                         "meant"));
+    }
+  }
+
+  void CheckPair(const TargetSettings& a, const TargetSettings& b, const Place& place_of_b) {
+    const Place place_of_a = Resolve(places_, a.path);
+    const bool in_a = IsWithin(place_of_b, place_of_a);
+    const bool in_b = IsWithin(place_of_a, place_of_b);
+    if (!in_a && !in_b) return;
+    const absl::string_view relation =
+        in_a && in_b ? "are the same directory" : "lie one inside the other";
+    Error(KeyOf(b), absl::StrCat("targets '", a.name, "' (", a.path, ") and '", b.name, "' (",
+                                 b.path, ") ", relation));
+  }
+
+  void CheckWriterRoot() {
+    const std::string& root = settings_.writer_root;
+    if (root == ".") return;
+    if (const absl::Status status = ValidatePath(root); !status.ok()) {
+      Error("writer_root", absl::StrCat("'", root, "': ", status.message()));
+    }
+  }
+
+  // Requires that `small` is at most `large` / `divisor`.
+  void CheckAtMost(absl::string_view small_key, uint64_t small, absl::string_view large_key,
+                   uint64_t large, uint64_t divisor) {
+    if (small <= large / divisor) return;
+    const std::string part = divisor == 1 ? "" : absl::StrCat("1/", divisor, " of ");
+    // The error stands where the user wrote something.
+    const absl::string_view at = origins_.contains(small_key) ? small_key : large_key;
+    Error(at, absl::StrCat(small_key, " (", FormatBytes(small), ") must be at most ", part,
+                           large_key, " (", FormatBytes(large), ")"));
+  }
+
+  void CheckSizes() {
+    const Settings& s = settings_;
+    CheckAtMost("batch_size", s.batch_size, "journal_segment_bytes", s.journal_segment_bytes, 4);
+    CheckAtMost("max_write_bytes", s.max_write_bytes, "journal_segment_bytes",
+                s.journal_segment_bytes, 4);
+    CheckAtMost("journal_segment_bytes", s.journal_segment_bytes, "journal_max_bytes",
+                s.journal_max_bytes, 4);
+    CheckAtMost("journal_reserve_bytes", s.journal_reserve_bytes, "journal_max_bytes",
+                s.journal_max_bytes, 4);
+    CheckAtMost("max_upload_bytes", s.max_upload_bytes, "journal_max_bytes", s.journal_max_bytes,
+                4);
+    CheckAtMost("max_upload_bytes", s.max_upload_bytes, "max_file_bytes", s.max_file_bytes, 1);
+    CheckAtMost("max_write_bytes", s.max_write_bytes, "max_window_bytes", s.max_window_bytes, 1);
+    CheckAtMost("max_write_bytes", s.max_write_bytes, "buffer_size", s.buffer_size, 1);
+  }
+
+  void CheckNotLonger(absl::string_view short_key, int64_t short_ms, absl::string_view long_key,
+                      int64_t long_ms) {
+    if (short_ms <= long_ms) return;
+    const absl::string_view at = origins_.contains(short_key) ? short_key : long_key;
+    Error(at, absl::StrCat(short_key, " (", FormatDurationMs(short_ms), ") must be at most ",
+                           long_key, " (", FormatDurationMs(long_ms), ")"));
+  }
+
+  void CheckTimes() {
+    const Settings& s = settings_;
+    CheckNotLonger("journal_retention", s.journal_retention, "request_id_window",
+                   s.request_id_window);
+    CheckNotLonger("retry_initial", s.retry_initial, "retry_max", s.retry_max);
+    CheckNotLonger("slow_limit", s.slow_limit, "efs_sync_timeout", s.efs_sync_timeout);
+  }
+
+  void CheckListeners() {
+    const Settings& s = settings_;
+    if (s.socket_path.empty()) {
+      Error("socket_path", "must not be empty");
+    } else if (s.socket_path.size() >= sizeof(sockaddr_un::sun_path)) {
+      Error("socket_path", absl::StrCat(s.socket_path, " is longer than a socket's name can be (",
+                                        sizeof(sockaddr_un::sun_path) - 1, " bytes)"));
+    }
+    if (s.http_address.empty()) Error("http_address", "must not be empty");
+    if (s.journal_directory.empty()) Error("journal_directory", "must not be empty");
+    if (s.tcp_address.empty()) return;
+    const auto need = [this](absl::string_view key, const std::string& file) {
+      if (file.empty()) {
+        Error(key, "must be set: TCP is served only with mutual TLS (tcp_address is set)");
+      }
+    };
+    need("tls_certificate_file", s.tls_certificate_file);
+    need("tls_key_file", s.tls_key_file);
+    need("tls_client_ca_file", s.tls_client_ca_file);
+  }
+
+  const Settings& settings_;
+  const Origins& origins_;
+  const Places& places_;
+  std::vector<std::string>& errors_;
+};
+
+}  // namespace
+
+void Validate(const Settings& settings, const Origins& origins, const Places& places,
+              std::vector<std::string>& errors) {
+  Validator(settings, origins, places, errors).Run();
+}
+
+}  // namespace tandem
