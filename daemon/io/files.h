@@ -90,6 +90,7 @@ class Files {
 
   // Operations under way now, and for how long the oldest has been, in nanoseconds.
   [[nodiscard]] virtual size_t in_flight() const = 0;
+  [[nodiscard]] virtual int64_t oldest_in_flight_ns() const { return 0; }
 
   // Below, each is one Submit that is waited for. Failures carry their errno (ErrnoOf).
 
