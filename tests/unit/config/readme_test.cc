@@ -1,0 +1,56 @@
+// The README is what users read: its tables must say what the code does.
+#include <fstream>
+#include <sstream>
+
+#include "daemon/base/reason.h"
+#include "daemon/config/keys.h"
+#include "tests/unit/config/load.h"
+
+namespace tandem {
+namespace {
+
+using testing::HasSubstr;
+
+std::string Readme() {
+  std::ifstream file(TANDEM_SOURCE_DIR "/README.md");
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+// The first cells of the rows of the table beneath this heading, without their backticks.
+std::vector<std::string> FirstCells(const std::string& text, const std::string& heading) {
+  std::vector<std::string> cells;
+  std::istringstream lines(text.substr(text.find("\n## " + heading + "\n") + 1));
+  std::string line;
+  std::getline(lines, line);
+  while (std::getline(lines, line) && line.rfind("## ", 0) != 0) {
+    if (line.rfind("| `", 0) == 0) cells.push_back(line.substr(3, line.find('`', 3) - 3));
+  }
+  return cells;
+}
+
+TEST(Readme, ListsEveryConfigurationKeyWithItsDefault) {
+  const std::string text = Readme();
+  std::vector<std::string> names;
+  for (const Key& key : AllKeys()) {
+    names.emplace_back(key.name);
+    const std::string fallback = key.fallback.empty() ? "" : absl::StrCat("`", key.fallback, "`");
+    EXPECT_THAT(text, HasSubstr(absl::StrCat("| `", key.name, "` | ", fallback, " | ", key.doc)));
+  }
+  EXPECT_EQ(FirstCells(text, "Configuration"), names);
+}
+
+TEST(Readme, ListsEveryReasonWithItsStatusCode) {
+  const std::string text = Readme();
+  std::vector<std::string> names;
+  for (const Reason reason : AllReasons()) {
+    names.emplace_back(ReasonName(reason));
+    EXPECT_THAT(text, HasSubstr(absl::StrCat("| `", ReasonName(reason), "` | ",
+                                             absl::StatusCodeToString(ReasonCode(reason)), " |")));
+  }
+  EXPECT_EQ(FirstCells(text, "Error reasons"), names);
+}
+
+}  // namespace
+}  // namespace tandem
