@@ -1,0 +1,101 @@
+// What every call has, whatever its kind.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "daemon/base/log.h"
+#include "daemon/metrics/rpc_metrics.h"
+#include "daemon/rpc/budget.h"
+#include "daemon/rpc/convert.h"
+#include "daemon/rpc/inbox.h"
+
+namespace tandem {
+
+// What the calls of one server share; outlives them all.
+struct RpcShared {
+  ConvertOptions convert;
+  StatusInfo status;
+  uint64_t max_chunk_bytes;   // of an upload's one message
+  size_t max_stream_pending;  // writes of one stream that are not answered yet
+  Executor executor;          // core's
+  Inbox& inbox;
+  Budget& calls;         // unanswered writes
+  Budget& queued_bytes;  // payloads on the way to core
+  RpcMetrics& metrics;
+  Logger& log;
+};
+
+[[nodiscard]] absl::Status QueueFull();
+[[nodiscard]] absl::Status ShuttingDown();
+// Core let go of a write without an answer.
+[[nodiscard]] absl::Status OutcomeUnknown();
+
+// "unix:" or the certificate's subject: for logs only.
+[[nodiscard]] std::string CallerOf(const grpc::CallbackServerContext& context);
+
+// References: gRPC holds one until OnDone, core one until it has answered. Whoever claims the call
+// first answers it; the others see that and leave it alone.
+class Call {
+ public:
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+
+  void Ref() { references_.fetch_add(1, std::memory_order_relaxed); }
+  void Unref() {
+    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+  }
+
+ protected:
+  // Holds one reference: gRPC's.
+  Call(RpcShared& shared, grpc::CallbackServerContext* context, RpcMethod method);
+  virtual ~Call() = default;
+
+  // True for the one who may, and must, answer.
+  [[nodiscard]] bool Claim() { return !claimed_.exchange(true, std::memory_order_acq_rel); }
+  [[nodiscard]] bool claimed() const { return claimed_.load(std::memory_order_acquire); }
+
+  // What the claimer passes to Finish. Counts the call, adds trailers, logs what is a bug.
+  [[nodiscard]] grpc::Status Conclude(const absl::Status& status);
+
+  // Time left until the caller's deadline; nullopt without one.
+  [[nodiscard]] std::optional<int64_t> LeftMs() const;
+
+  RpcShared& shared() const { return shared_; }
+  grpc::CallbackServerContext* context() const { return context_; }
+
+ private:
+  RpcShared& shared_;
+  grpc::CallbackServerContext* const context_;  // valid until the call is finished
+  const RpcMethod method_;
+  const std::chrono::system_clock::time_point deadline_;
+  const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
+  std::atomic<int> references_{1};
+  std::atomic<bool> claimed_{false};
+};
+
+// A counted reference to a call (or a part of one).
+template <typename CallType>
+class CallRef {
+ public:
+  explicit CallRef(CallType* call) : call_(call) { call_->Ref(); }
+  CallRef(CallRef&& other) noexcept : call_(std::exchange(other.call_, nullptr)) {}
+  CallRef& operator=(CallRef&&) = delete;
+  ~CallRef() {
+    if (call_ != nullptr) call_->Unref();
+  }
+  CallType* operator->() const { return call_; }
+  explicit operator bool() const { return call_ != nullptr; }
+
+ private:
+  CallType* call_;
+};
+
+}  // namespace tandem
