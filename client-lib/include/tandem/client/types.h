@@ -1,0 +1,164 @@
+// What a caller asks of Tandem and what it is told: plain data, no gRPC and no protobuf.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+
+namespace tandem::client {
+
+// How far a write got, or has to get before it is answered. A higher level includes the lower ones.
+enum class Level : uint8_t {
+  // In a request: the client's default, else the daemon's. In a reply: not durable anywhere yet.
+  kUnspecified = 0,
+  // Durable in the daemon's journal. Lives and dies with the journal's volume: if that is lost
+  // before the targets have the write, so is the write.
+  kJournaled = 1,
+  // And durable on the target `local`.
+  kLocal = 2,
+  // And durable on every target.
+  kAll = 3,
+};
+
+// "JOURNALED", "LOCAL", "ALL"; "NONE" for kUnspecified.
+[[nodiscard]] absl::string_view LevelName(Level level);
+// The inverse, in any case of letters; nullopt if `name` is none of the three levels.
+[[nodiscard]] std::optional<Level> ParseLevel(absl::string_view name);
+
+enum class OperationType : uint8_t { kPut, kAppend, kWriteAt, kTruncate, kDelete, kRename };
+
+// One change of one file. Paths are relative to the writer's root and '/'-separated; parent
+// directories are created.
+struct Operation {
+  // Replaces the whole file atomically. `mode`: permission bits, 0 for the daemon's default (0640).
+  // With `if_absent`, PATH_EXISTS if a file is there.
+  [[nodiscard]] static Operation Put(std::string path, std::string data, uint32_t mode = 0,
+                                     bool if_absent = false);
+  // Adds to the file's end; creates it if it is not there.
+  [[nodiscard]] static Operation Append(std::string path, std::string data, uint32_t mode = 0);
+  // Writes `data` at `offset` bytes from the start; creates the file; a gap reads as zeros.
+  [[nodiscard]] static Operation WriteAt(std::string path, uint64_t offset, std::string data,
+                                         uint32_t mode = 0);
+  // Sets the size in bytes; grows with zeros. PATH_NOT_FOUND if the file is not there.
+  [[nodiscard]] static Operation Truncate(std::string path, uint64_t size);
+  // Removes the file; that it is not there is no error.
+  [[nodiscard]] static Operation Delete(std::string path);
+  // Moves a file; replaces one at `new_path` unless `if_absent`.
+  [[nodiscard]] static Operation Rename(std::string path, std::string new_path,
+                                        bool if_absent = false);
+
+  OperationType type = OperationType::kPut;
+  std::string path;
+  std::string new_path;    // kRename
+  std::string data;        // kPut, kAppend, kWriteAt; at most the daemon's max_write_bytes (1 MiB)
+  uint64_t offset = 0;     // kWriteAt: bytes from the start
+  uint64_t size = 0;       // kTruncate: bytes
+  uint32_t mode = 0;       // permission bits of a file that this creates or replaces
+  bool if_absent = false;  // kPut, kRename
+};
+
+enum class TargetState : uint8_t { kUnspecified = 0, kPending = 1, kDurable = 2, kFailed = 3 };
+
+// "PENDING", "DURABLE", "FAILED"; "UNKNOWN" for kUnspecified.
+[[nodiscard]] absl::string_view TargetStateName(TargetState state);
+
+// Where one target is with one write.
+struct TargetOutcome {
+  std::string target;  // its name, e.g. "corebank"
+  TargetState state = TargetState::kUnspecified;
+  std::string reason;  // of kFailed, for a person
+};
+
+// What one operation did, fixed when it was sequenced.
+struct OperationResult {
+  uint64_t sequence = 0;     // its place in the journal
+  uint32_t data_crc32c = 0;  // of the data as journaled
+  uint64_t offset = 0;       // where the data went, bytes from the file's start
+  uint64_t size = 0;         // of the file afterwards, bytes
+  bool existed = false;      // there was a file at the path before
+};
+
+struct WriteResult {
+  // The write's last sequence; 0 if there is none.
+  [[nodiscard]] uint64_t sequence() const { return results.empty() ? 0 : results.back().sequence; }
+
+  std::string request_id;
+  std::vector<OperationResult> results;  // one for each operation, in their order
+  Level level_reached = Level::kUnspecified;
+  std::vector<TargetOutcome> targets;
+  bool earlier_attempt = false;  // this answers an earlier attempt with the same request_id
+};
+
+struct WriteInfo {
+  WriteResult write;
+  absl::Time journaled_time;  // by the daemon's clock
+};
+
+// Which write: by the sequence of any of its operations, or by its request id.
+using WriteKey = std::variant<uint64_t, std::string>;
+
+enum class TargetHealth : uint8_t {
+  kUnspecified = 0,
+  kStarting = 1,
+  kHealthy = 2,
+  kSlow = 3,
+  kStalled = 4,
+  kDown = 5,
+  kCatchingUp = 6,
+};
+
+// "HEALTHY", "CATCHING_UP", ...; "UNKNOWN" for kUnspecified.
+[[nodiscard]] absl::string_view TargetHealthName(TargetHealth health);
+
+struct JournalStatus {
+  std::string directory;
+  std::string state;  // "SERVING", "FULL", "DISK_FULL", "FAILED"
+  uint64_t appended_sequence = 0;
+  uint64_t durable_sequence = 0;
+  uint64_t retired_sequence = 0;
+  uint64_t used_bytes = 0;
+  uint64_t max_bytes = 0;
+  uint64_t epoch = 0;
+};
+
+// A write that waits because its path is quarantined on one target.
+struct ParkedWrite {
+  uint64_t sequence = 0;
+  std::string path;
+  std::string error;
+  absl::Time since;
+};
+
+struct TargetStatus {
+  std::string name;
+  std::string path;
+  TargetHealth health = TargetHealth::kUnspecified;
+  std::string reason;  // why it is not kHealthy
+  absl::Time since;
+  std::string target_id;  // of its identity file; empty before that was read
+  std::string io_engine;
+  uint64_t checkpoint_sequence = 0;
+  uint64_t applied_sequence = 0;  // durable there up to here, parked writes excepted
+  uint64_t lag_writes = 0;
+  uint64_t lag_bytes = 0;
+  absl::Duration lag_time;  // age of the oldest write that is not there; 0 if none
+  std::vector<ParkedWrite> parked;
+  uint64_t parked_writes = 0;  // all of them; `parked` may hold fewer
+};
+
+// What `tandemctl status` shows.
+struct DaemonStatus {
+  std::string version;
+  std::string writer;
+  absl::Time started;
+  std::string io_engine;  // of the journal
+  JournalStatus journal;
+  std::vector<TargetStatus> targets;
+};
+
+}  // namespace tandem::client
