@@ -29,6 +29,7 @@ class SimFiles final : public Files {
   void Submit(IoRequest request, IoDone done) override;
   [[nodiscard]] absl::string_view engine() const override { return "simulated"; }
   [[nodiscard]] size_t in_flight() const override;
+  [[nodiscard]] int64_t oldest_in_flight_ns() const override;
 
   // The process is gone: no callback comes any more, all are destroyed. What is under way lands
   // later, or never, and only then the locks are free. Poll the world afterwards.
