@@ -21,7 +21,8 @@ struct SequenceRange {
 // A growing set of sequences. Memory is one entry per range beyond the prefix.
 class SequenceSet {
  public:
-  explicit SequenceSet(Sequence prefix = 0) : prefix_(prefix) {}
+  SequenceSet() = default;
+  explicit SequenceSet(Sequence prefix) : prefix_(prefix) {}
 
   // Adds first..last; what is in already is no error. Requires 1 <= first <= last.
   void Add(Sequence first, Sequence last);
@@ -39,7 +40,7 @@ class SequenceSet {
   [[nodiscard]] size_t range_count() const { return beyond_.size(); }
 
  private:
-  Sequence prefix_;
+  Sequence prefix_ = 0;
   uint64_t beyond_count_ = 0;
   absl::btree_map<Sequence, Sequence> beyond_;  // first -> last
 };

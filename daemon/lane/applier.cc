@@ -1,0 +1,237 @@
+#include "daemon/lane/applier.h"
+
+#include <cerrno>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "daemon/base/check.h"
+#include "daemon/base/status.h"
+#include "daemon/lane/errors.h"
+#include "daemon/model/path.h"
+
+namespace tandem {
+namespace {
+
+bool IsFullWrite(const Record& record) {
+  return record.type == RecordType::kPut || record.type == RecordType::kUploadCommit;
+}
+
+// What the file must be like before the run, if nothing of it was applied yet.
+absl::Status CompareWithBase(const PathState& base, const absl::StatusOr<FileStat>& found) {
+  if (!found.ok()) {
+    if (!absl::IsNotFound(found.status())) return found.status();
+    if (base.kind == PathKind::kAbsent) return absl::OkStatus();
+    return ForeignChange("the file is gone");
+  }
+  if (found->type == FileType::kDirectory) return ErrnoStatus(EISDIR, "a directory is in the way");
+  if (found->type != FileType::kRegular) return ForeignChange("it is not a regular file");
+  if (base.kind == PathKind::kAbsent) return ForeignChange("a file is there that was not written");
+  if (found->size != base.size) {
+    return ForeignChange(absl::StrCat("the file has ", found->size, " bytes, not ", base.size));
+  }
+  return absl::OkStatus();
+}
+
+// In doubt any size may be the right one; what is no plain file of ours never is.
+absl::Status CheckPlain(const absl::StatusOr<FileStat>& found) {
+  if (absl::IsNotFound(found.status())) return absl::OkStatus();
+  if (!found.ok()) return found.status();
+  if (found->type == FileType::kDirectory) return ErrnoStatus(EISDIR, "a directory is in the way");
+  if (found->type != FileType::kRegular) return ForeignChange("it is not a regular file");
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+int FullWriteOf(const std::vector<const Record*>& records) {
+  for (size_t i = records.size(); i > 0; --i) {
+    if (IsFullWrite(*records[i - 1])) return static_cast<int>(i - 1);
+  }
+  return -1;
+}
+
+Awaitable<absl::Status> Applier::Apply(Target& target, PathRun& run) {
+  TANDEM_CHECK(!run.records.empty());
+  const Record& first = *run.records.front();
+  if (first.type == RecordType::kDelete) co_return co_await Delete(target, first);
+  if (first.type == RecordType::kRename) co_return co_await Rename(target, first, run.in_doubt);
+  const std::string parent_path(ParentOf(first.path));
+  CO_ASSIGN_OR_RETURN(const DirectoryRef parent,
+                      co_await target.directories().Get(parent_path, true, run.in_doubt));
+  if (run.in_doubt) CO_RETURN_IF_ERROR(co_await CleanTemps(*parent));
+  const int base = FullWriteOf(run.records);
+  const std::string name(NameOf(first.path));
+  absl::Status status;
+  if (base >= 0) {
+    status = co_await Replace(*parent, name, run, static_cast<size_t>(base));
+  } else {
+    status = co_await Change(*parent, name, run);
+  }
+  if (!status.ok()) target.directories().Forget(parent_path);
+  co_return status;
+}
+
+// The new content beside the old, then renamed over it: nobody ever sees half of it.
+Awaitable<absl::Status> Applier::Replace(Directory& parent, std::string name, PathRun& run,
+                                         size_t base) {
+  CO_RETURN_IF_ERROR(co_await CheckBase(parent, name, *run.records.front(), run.in_doubt));
+  const std::string temp = TempName(generation_, run.records.back()->sequence);
+  temps_.insert(temp);
+  const int flags = O_WRONLY | O_CREAT | O_TRUNC;
+  auto file = co_await env_.files.Open(parent.handle, temp, flags, run.records[base]->mode);
+  absl::Status status = file.status();
+  if (status.ok()) {
+    status = co_await FillTemp(*file, run, base);
+    if (status.ok()) status = co_await env_.files.Sync(*file);
+    const absl::Status closed = co_await env_.files.Close(*file);
+    if (status.ok()) status = closed;
+    if (status.ok()) status = co_await env_.files.Rename(parent.handle, temp, parent.handle, name);
+    // A rename that failed may have happened; either way the name must not stay.
+    if (!status.ok()) (co_await env_.files.Unlink(parent.handle, temp)).IgnoreError();
+  }
+  temps_.erase(temp);
+  CO_RETURN_IF_ERROR(status);
+  co_return co_await parent.Sync();
+}
+
+Awaitable<absl::Status> Applier::FillTemp(FileHandle file, PathRun& run, size_t base) {
+  const Record& full = *run.records[base];
+  if (full.type == RecordType::kPut) {
+    CO_RETURN_IF_ERROR(co_await env_.files.Write(file, full.payload, 0));
+  } else {
+    TANDEM_CHECK(run.content != nullptr);
+    uint64_t offset = 0;
+    while (true) {
+      CO_ASSIGN_OR_RETURN(const std::string piece, co_await run.content->Next());
+      if (piece.empty()) break;
+      CO_RETURN_IF_ERROR(co_await env_.files.Write(file, piece, offset));
+      offset += piece.size();
+    }
+  }
+  co_return co_await Edit(file, run.records, base + 1);
+}
+
+// Writes into the file that is there (or into a new one).
+Awaitable<absl::Status> Applier::Change(Directory& parent, std::string name, PathRun& run) {
+  const Record& first = *run.records.front();
+  // Where the journal says that there is a file, making one would hide that it is gone.
+  const bool may_create = first.base.kind == PathKind::kAbsent;
+  const int flags = O_WRONLY | (may_create ? O_CREAT : 0);
+  CO_RETURN_IF_ERROR(co_await CheckBase(parent, name, first, run.in_doubt));
+  CO_ASSIGN_OR_RETURN(const FileHandle file,
+                      co_await env_.files.Open(parent.handle, name, flags, first.mode));
+  auto stat = co_await env_.files.StatFile(file);
+  absl::Status status = stat.status();
+  if (status.ok() && (stat->type != FileType::kRegular || stat->links != 1)) {
+    status = ForeignChange("it is not a regular file with one name");
+  }
+  if (status.ok()) status = co_await Edit(file, run.records, 0);
+  if (status.ok()) status = co_await env_.files.Sync(file);
+  const absl::Status closed = co_await env_.files.Close(file);
+  CO_RETURN_IF_ERROR(status);
+  CO_RETURN_IF_ERROR(closed);
+  if (may_create) co_return co_await parent.Sync();
+  co_return absl::OkStatus();
+}
+
+// The writes of records[from..] in their order, neighbours as one.
+Awaitable<absl::Status> Applier::Edit(FileHandle file, const std::vector<const Record*>& records,
+                                      size_t from) {
+  size_t i = from;
+  while (i < records.size()) {
+    const Record& record = *records[i];
+    if (record.type == RecordType::kTruncate) {
+      CO_RETURN_IF_ERROR(co_await env_.files.Truncate(file, record.offset));
+      ++i;
+      continue;
+    }
+    TANDEM_CHECK(record.type == RecordType::kAppend || record.type == RecordType::kWriteAt);
+    size_t end = i + 1;
+    uint64_t next_offset = record.offset + record.payload.size();
+    while (end < records.size() && records[end]->type != RecordType::kTruncate &&
+           records[end]->offset == next_offset) {
+      next_offset += records[end]->payload.size();
+      ++end;
+    }
+    if (end == i + 1) {
+      CO_RETURN_IF_ERROR(co_await env_.files.Write(file, record.payload, record.offset));
+    } else {
+      std::string merged;
+      merged.reserve(next_offset - record.offset);
+      for (size_t j = i; j < end; ++j) merged += records[j]->payload;
+      CO_RETURN_IF_ERROR(co_await env_.files.Write(file, merged, record.offset));
+    }
+    i = end;
+  }
+  co_return absl::OkStatus();
+}
+
+Awaitable<absl::Status> Applier::Delete(Target& target, const Record& record) {
+  const std::string parent_path(ParentOf(record.path));
+  auto parent = co_await target.directories().Get(parent_path, false, false);
+  // Neither the directory nor the file: that is what was asked for.
+  if (absl::IsNotFound(parent.status()) || ErrnoOf(parent.status()) == ENOTDIR) {
+    co_return absl::OkStatus();
+  }
+  if (!parent.ok()) co_return parent.status();
+  const std::string name(NameOf(record.path));
+  const absl::Status plain = CheckPlain(co_await env_.files.Stat((*parent)->handle, name));
+  CO_RETURN_IF_ERROR(plain);
+  const absl::Status unlinked = co_await env_.files.Unlink((*parent)->handle, name);
+  if (!unlinked.ok() && !absl::IsNotFound(unlinked)) {
+    target.directories().Forget(parent_path);
+    co_return unlinked;
+  }
+  co_return co_await (*parent)->Sync();
+}
+
+// A rename is not idempotent: whether it was done is told by which of the names is there. Nothing
+// that depends on it is started before it is recorded as done, so no third state exists.
+Awaitable<absl::Status> Applier::Rename(Target& target, const Record& record, bool in_doubt) {
+  Directories& directories = target.directories();
+  CO_ASSIGN_OR_RETURN(const DirectoryRef from,
+                      co_await directories.Get(std::string(ParentOf(record.path)), true, in_doubt));
+  CO_ASSIGN_OR_RETURN(
+      const DirectoryRef to,
+      co_await directories.Get(std::string(ParentOf(record.new_path)), true, in_doubt));
+  const std::string name(NameOf(record.path));
+  const std::string new_name(NameOf(record.new_path));
+  const auto source = co_await env_.files.Stat(from->handle, name);
+  const auto destination = co_await env_.files.Stat(to->handle, new_name);
+  CO_RETURN_IF_ERROR(CheckPlain(source));
+  CO_RETURN_IF_ERROR(CheckPlain(destination));
+  if (source.ok()) {
+    if (!in_doubt) {
+      CO_RETURN_IF_ERROR(CompareWithBase(record.base, source));
+      CO_RETURN_IF_ERROR(CompareWithBase(record.new_base, destination));
+    }
+    CO_RETURN_IF_ERROR(co_await env_.files.Rename(from->handle, name, to->handle, new_name));
+  } else if (!destination.ok() || !in_doubt) {
+    co_return ForeignChange("the file to rename is gone");
+  }
+  // The new name first: a crash between the two must not lose both.
+  CO_RETURN_IF_ERROR(co_await to->Sync());
+  if (from != to) CO_RETURN_IF_ERROR(co_await from->Sync());
+  co_return absl::OkStatus();
+}
+
+Awaitable<absl::Status> Applier::CleanTemps(Directory& directory) {
+  if (directory.cleaned) co_return absl::OkStatus();
+  CO_ASSIGN_OR_RETURN(const std::vector<std::string> names,
+                      co_await env_.files.List(directory.handle));
+  for (const std::string& name : names) {
+    if (!IsTempName(name) || temps_.contains(name)) continue;
+    const absl::Status removed = co_await env_.files.Unlink(directory.handle, name);
+    if (!removed.ok() && !absl::IsNotFound(removed)) co_return removed;
+  }
+  directory.cleaned = true;
+  co_return absl::OkStatus();
+}
+
+Awaitable<absl::Status> Applier::CheckBase(Directory& parent, std::string name, const Record& first,
+                                           bool in_doubt) {
+  const auto found = co_await env_.files.Stat(parent.handle, name);
+  co_return in_doubt ? CheckPlain(found) : CompareWithBase(first.base, found);
+}
+
+}  // namespace tandem

@@ -1,0 +1,59 @@
+// Puts journal records onto a target. Everything here may be repeated: a step that was interrupted,
+// or whose outcome is not known, is done again from the start and gives the same tree.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/status.h"
+#include "daemon/io/env.h"
+#include "daemon/journal/record.h"
+#include "daemon/lane/content.h"
+#include "daemon/lane/target.h"
+
+namespace tandem {
+
+// Writes to one path, in sequence order, that are applied as one: of Put, UploadCommit, Append,
+// WriteAt, Truncate. What lies before the last Put or UploadCommit is superseded by it. Or a single
+// Rename or Delete.
+struct PathRun {
+  std::vector<const Record*> records;  // payloads present, except of what is superseded
+  std::unique_ptr<Content> content;    // of the last UploadCommit, else null
+  // It may have been applied before, wholly or in part: by a predecessor that crashed, or by an
+  // attempt that failed. Otherwise the target must look exactly as the journal left it.
+  bool in_doubt = false;
+};
+
+// The record that the run starts from: its last Put or UploadCommit, or -1.
+[[nodiscard]] int FullWriteOf(const std::vector<const Record*>& records);
+
+// Owner: the lane's thread.
+class Applier {
+ public:
+  // `generation` makes this process's temp names its own.
+  Applier(Env& env, uint64_t generation) : env_(env), generation_(generation) {}
+
+  // OK: all of the run is durable on the target. Any error: it may be there in part; do it again.
+  // FOREIGN_CHANGE (errors.h): the target is not as the journal left it.
+  Awaitable<absl::Status> Apply(Target& target, PathRun& run);
+
+ private:
+  Awaitable<absl::Status> Replace(Directory& parent, std::string name, PathRun& run, size_t base);
+  Awaitable<absl::Status> FillTemp(FileHandle file, PathRun& run, size_t base);
+  Awaitable<absl::Status> Change(Directory& parent, std::string name, PathRun& run);
+  Awaitable<absl::Status> Edit(FileHandle file, const std::vector<const Record*>& records,
+                               size_t from);
+  Awaitable<absl::Status> Delete(Target& target, const Record& record);
+  Awaitable<absl::Status> Rename(Target& target, const Record& record, bool in_doubt);
+  Awaitable<absl::Status> CleanTemps(Directory& directory);
+  Awaitable<absl::Status> CheckBase(Directory& parent, std::string name, const Record& first,
+                                    bool in_doubt);
+
+  Env& env_;
+  uint64_t generation_;
+  absl::flat_hash_set<std::string> temps_;  // names in use by this process
+};
+
+}  // namespace tandem

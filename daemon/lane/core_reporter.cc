@@ -1,0 +1,94 @@
+#include "daemon/lane/core_reporter.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace tandem {
+namespace {
+
+// Sorts, and merges neighbours into spans.
+template <typename Spans>
+void AddSpans(std::vector<Sequence>& sequences, Spans* spans) {
+  std::sort(sequences.begin(), sequences.end());
+  for (size_t i = 0; i < sequences.size();) {
+    size_t end = i + 1;
+    while (end < sequences.size() && sequences[end] <= sequences[end - 1] + 1) ++end;
+    auto* span = spans->Add();
+    span->set_first(sequences[i]);
+    span->set_last(sequences[end - 1]);
+    i = end;
+  }
+  sequences.clear();
+}
+
+}  // namespace
+
+internal::v1::ParkedWrite ToMessage(const ParkedWrite& write) {
+  internal::v1::ParkedWrite message;
+  message.set_sequence(write.header.sequence);
+  message.set_path(write.header.path);
+  message.set_error(write.error);
+  message.set_since_ms(write.since_ms);
+  return message;
+}
+
+void CoreReporter::Hello(internal::v1::LaneHello hello) {
+  *next_.mutable_hello() = std::move(hello);
+  FlushSoon();
+}
+
+void CoreReporter::Durable(Sequence sequence) {
+  durable_.push_back(sequence);
+  FlushSoon();
+}
+
+void CoreReporter::Parked(const ParkedWrite& write) {
+  *next_.add_parked() = ToMessage(write);
+  FlushSoon();
+}
+
+void CoreReporter::Unparked(Sequence sequence) {
+  unparked_.push_back(sequence);
+  FlushSoon();
+}
+
+void CoreReporter::Answer(internal::v1::PathAnswer answer) {
+  *next_.add_answers() = std::move(answer);
+  FlushSoon();
+}
+
+void CoreReporter::Status(internal::v1::LaneStatus status) {
+  *next_.mutable_status() = std::move(status);
+  FlushSoon();
+}
+
+void CoreReporter::Checkpoint(Sequence checkpoint) {
+  next_.set_checkpoint(checkpoint);
+  FlushSoon();
+}
+
+void CoreReporter::Drained() {
+  next_.set_drained(true);
+  FlushSoon();
+}
+
+// Once a turn of the loop: what happens in one turn is one message.
+void CoreReporter::FlushSoon() {
+  dirty_ = true;
+  if (posted_ || stopped_) return;
+  posted_ = true;
+  boost::asio::post(env_.executor, [this] {
+    posted_ = false;
+    Flush();
+  });
+}
+
+void CoreReporter::Flush() {
+  if (!dirty_ || stopped_ || channel_.backlogged()) return;
+  AddSpans(durable_, next_.mutable_durable());
+  AddSpans(unparked_, next_.mutable_unparked());
+  channel_.Send(std::exchange(next_, {}));
+  dirty_ = false;
+}
+
+}  // namespace tandem

@@ -1,0 +1,51 @@
+// What a lane tells core: merged, so that a core that does not read costs no memory.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "daemon/base/sequence_set.h"
+#include "daemon/io/env.h"
+#include "daemon/lane/parked_store.h"
+#include "daemon/link/channel.h"
+
+namespace tandem {
+
+using CoreChannel = Channel<internal::v1::LaneMessage, internal::v1::CoreMessage>;
+
+// Owner: the lane's thread.
+class CoreReporter {
+ public:
+  CoreReporter(Env& env, CoreChannel& channel) : env_(env), channel_(channel) {}
+
+  void Hello(internal::v1::LaneHello hello);
+  void Durable(Sequence sequence);
+  void Parked(const ParkedWrite& write);
+  void Unparked(Sequence sequence);
+  void Answer(internal::v1::PathAnswer answer);
+  void Status(internal::v1::LaneStatus status);
+  void Checkpoint(Sequence checkpoint);
+  void Drained();
+
+  // The channel can take messages again.
+  void Flush();
+  // The channel is gone: nothing is sent any more.
+  void Stop() { stopped_ = true; }
+
+ private:
+  void FlushSoon();
+
+  Env& env_;
+  CoreChannel& channel_;
+  internal::v1::LaneMessage next_;
+  std::vector<Sequence> durable_;
+  std::vector<Sequence> unparked_;
+  bool dirty_ = false;
+  bool posted_ = false;
+  bool stopped_ = false;
+};
+
+// As it goes over the link.
+[[nodiscard]] internal::v1::ParkedWrite ToMessage(const ParkedWrite& write);
+
+}  // namespace tandem

@@ -1,0 +1,130 @@
+#include "daemon/lane/directories.h"
+
+#include <cerrno>
+#include <utility>
+
+#include "daemon/base/check.h"
+#include "daemon/base/status.h"
+#include "daemon/model/path.h"
+
+namespace tandem {
+namespace {
+
+// A name that no journaled path can have, for a change that makes a directory dirty again.
+constexpr char kTouchName[] = ".tandem-tmp.touch";
+
+Awaitable<void> CloseQuietly(Files& files, FileHandle handle) {
+  // Only ever read or synced: its close has nothing left to report.
+  (co_await files.Close(handle)).IgnoreError();
+}
+
+}  // namespace
+
+Directory::~Directory() { Spawn(env_.executor, CloseQuietly(env_.files, handle)); }
+
+Awaitable<absl::Status> Directory::Sync() {
+  // A sync under way may have begun before this caller's change: the next one counts.
+  const uint64_t wanted = started_ + 1;
+  while (finished_ < wanted) {
+    if (syncing_) {
+      co_await synced_.Wait();
+      continue;
+    }
+    syncing_ = true;
+    const uint64_t number = ++started_;
+    last_ = co_await SyncOnce();
+    finished_ = number;
+    syncing_ = false;
+    synced_.Notify();
+  }
+  co_return last_;
+}
+
+Awaitable<absl::Status> Directory::SyncOnce() {
+  if (distrusted_) {
+    const int flags = O_WRONLY | O_CREAT | O_TRUNC;
+    CO_ASSIGN_OR_RETURN(const FileHandle touched,
+                        co_await env_.files.Open(handle, kTouchName, flags));
+    CO_RETURN_IF_ERROR(co_await env_.files.Close(touched));
+    CO_RETURN_IF_ERROR(co_await env_.files.Unlink(handle, kTouchName));
+  }
+  absl::Status status = co_await env_.files.Sync(handle);
+  distrusted_ = !status.ok();
+  co_return status;
+}
+
+Directories::Directories(Env& env, FileHandle root, size_t limit)
+    : env_(env), limit_(limit), root_(std::make_shared<Directory>(env, root, "")) {}
+
+Awaitable<absl::StatusOr<DirectoryRef>> Directories::Get(std::string path, bool create,
+                                                         bool verify) {
+  if (path.empty()) co_return root_;
+  while (true) {
+    if (auto found = open_.find(path);
+        found != open_.end() && (!verify || verified_.contains(path))) {
+      ages_.splice(ages_.begin(), ages_, found->second.age);
+      co_return found->second.directory;
+    }
+    auto under_way = opening_.find(path);
+    if (under_way == opening_.end()) break;
+    const std::shared_ptr<Event> opened = under_way->second;
+    co_await opened->Wait();
+  }
+  auto opened = std::make_shared<Event>(env_.executor);
+  opening_.emplace(path, opened);
+  auto result = co_await OpenOrMake(path, create, verify);
+  opening_.erase(path);
+  opened->Notify();
+  if (result.ok()) Remember(*result);
+  co_return result;
+}
+
+Awaitable<absl::StatusOr<DirectoryRef>> Directories::OpenOrMake(std::string path, bool create,
+                                                                bool verify) {
+  const std::string parent_path(ParentOf(path));
+  const std::string name(NameOf(path));
+  auto parent = co_await Get(parent_path, create, verify);
+  if (!parent.ok()) co_return parent.status();
+  // On a mount whose servers answer after the fact, "failed" may have happened: EEXIST is success.
+  constexpr int kFlags = O_RDONLY | O_DIRECTORY;
+  auto handle = co_await env_.files.Open((*parent)->handle, name, kFlags);
+  bool sync_parent = verify || unsynced_.contains(path);
+  if (absl::IsNotFound(handle.status()) && create) {
+    const absl::Status made = co_await env_.files.Mkdir((*parent)->handle, name);
+    if (!made.ok() && ErrnoOf(made) != EEXIST) co_return made;
+    sync_parent = true;
+    handle = co_await env_.files.Open((*parent)->handle, name, kFlags);
+  }
+  if (!handle.ok()) co_return handle.status();
+  auto directory = std::make_shared<Directory>(env_, *handle, path);
+  if (sync_parent) {
+    const absl::Status synced = co_await (*parent)->Sync();
+    // Not remembered: whoever comes next finds it there and must not take it for durable.
+    if (!synced.ok()) {
+      unsynced_.insert(path);
+      co_return synced;
+    }
+    unsynced_.erase(path);
+    if (verify) verified_.insert(path);
+  }
+  co_return directory;
+}
+
+void Directories::Forget(const std::string& path) {
+  auto found = open_.find(path);
+  if (found == open_.end()) return;
+  ages_.erase(found->second.age);
+  open_.erase(found);
+}
+
+void Directories::Remember(const DirectoryRef& directory) {
+  if (open_.contains(directory->path)) return;
+  ages_.push_front(directory->path);
+  open_.emplace(directory->path, Entry{.directory = directory, .age = ages_.begin()});
+  while (open_.size() > limit_) {
+    open_.erase(ages_.back());
+    ages_.pop_back();
+  }
+}
+
+}  // namespace tandem

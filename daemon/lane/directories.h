@@ -1,0 +1,85 @@
+// The directories of one target: opened once, created once, synced once per batch of changes.
+#pragma once
+
+#include <list>
+#include <memory>
+#include <string>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/statusor.h"
+#include "daemon/io/env.h"
+#include "daemon/io/event.h"
+
+namespace tandem {
+
+// An open directory; closed when the last user lets go of it and the cache has forgotten it.
+// Owner: the lane's thread.
+class Directory {
+ public:
+  Directory(Env& env, FileHandle directory_handle, std::string directory_path)
+      : handle(directory_handle),
+        path(std::move(directory_path)),
+        env_(env),
+        synced_(env.executor) {}
+  ~Directory();
+  Directory(const Directory&) = delete;
+  Directory& operator=(const Directory&) = delete;
+
+  // Makes every change of this directory's entries that was made before this call durable. Callers
+  // at the same time share one sync.
+  Awaitable<absl::Status> Sync();
+
+  const FileHandle handle;
+  const std::string path;  // beneath the root; "" is the root
+  bool cleaned = false;    // a crash's temp files were removed
+
+ private:
+  Awaitable<absl::Status> SyncOnce();
+
+  Env& env_;
+  Event synced_;
+  bool syncing_ = false;
+  bool distrusted_ = false;  // a sync failed: a repeated one would prove nothing
+  uint64_t started_ = 0;     // syncs begun
+  uint64_t finished_ = 0;
+  absl::Status last_;
+};
+
+using DirectoryRef = std::shared_ptr<Directory>;
+
+// Owner: the lane's thread. Holds no more than `limit` directories open beside those in use.
+class Directories {
+ public:
+  // `root`: open, owned by this from now on.
+  Directories(Env& env, FileHandle root, size_t limit);
+
+  // The directory at `path` beneath the root; made, with its parents, if it is not there and
+  // `create`. `verify`: whoever made it may have crashed before it synced, so its entry is synced
+  // once more. NOT_FOUND if it is not there.
+  Awaitable<absl::StatusOr<DirectoryRef>> Get(std::string path, bool create, bool verify);
+
+  // The next Get opens it again: somebody found it changed.
+  void Forget(const std::string& path);
+
+  [[nodiscard]] DirectoryRef root() const { return root_; }
+
+ private:
+  Awaitable<absl::StatusOr<DirectoryRef>> OpenOrMake(std::string path, bool create, bool verify);
+  void Remember(const DirectoryRef& directory);
+
+  Env& env_;
+  size_t limit_;
+  DirectoryRef root_;
+  struct Entry {
+    DirectoryRef directory;
+    std::list<std::string>::iterator age;
+  };
+  std::list<std::string> ages_;  // newest first
+  absl::flat_hash_map<std::string, Entry> open_;
+  absl::flat_hash_set<std::string> verified_;  // found there and their entries synced since
+  absl::flat_hash_set<std::string> unsynced_;  // made, but the sync of their entry failed
+  absl::flat_hash_map<std::string, std::shared_ptr<Event>> opening_;
+};
+
+}  // namespace tandem

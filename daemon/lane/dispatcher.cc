@@ -1,0 +1,305 @@
+#include "daemon/lane/dispatcher.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "daemon/base/check.h"
+#include "daemon/base/status.h"
+#include "daemon/lane/errors.h"
+
+namespace tandem {
+namespace {
+
+constexpr size_t kReadBytes = 256 * 1024;
+constexpr size_t kMaxRunWrites = 1'024;
+
+// Takes its sequence and changes nothing on a target.
+bool IsSilent(const Record& record) {
+  return record.type == RecordType::kUploadChunk || record.type == RecordType::kUploadAbort ||
+         record.type == RecordType::kHeartbeat;
+}
+
+bool ChangesNames(const Record& record) {
+  return record.type == RecordType::kDelete || record.type == RecordType::kRename;
+}
+
+// Merging never crosses a rename, a delete or a batch.
+bool IsMergeable(const Record& record) {
+  return !ChangesNames(record) && (record.flags & (kRecordBatchMore | kRecordBatchLater)) == 0;
+}
+
+}  // namespace
+
+Dispatcher::Dispatcher(DispatcherParts parts, uint64_t generation, Sequence doubt_limit)
+    : parts_(parts),
+      env_(parts.env),
+      applier_(parts.env, generation),
+      doubt_limit_(doubt_limit),
+      wake_(parts.env.executor),
+      stop_(parts.env.executor),
+      finished_(parts.env.executor) {}
+
+Dispatcher::Entry& Dispatcher::At(Sequence sequence) {
+  auto found = entries_.find(sequence);
+  TANDEM_CHECK(found != entries_.end());
+  return *found->second;
+}
+
+Awaitable<absl::Status> Dispatcher::Run() {
+  ++running_;
+  Spawn(env_.executor, RetryParkedLoop());
+  while (!stopped_) {
+    woken_ = false;
+    reading_ = true;
+    const absl::Status filled = co_await Fill();
+    reading_ = false;
+    if (!filled.ok()) Fail(filled);
+    if (!woken_ && !stopped_) co_await wake_.Wait();
+  }
+  while (running_ > 0) co_await finished_.Wait();
+  co_return damage_;
+}
+
+void Dispatcher::Stop() {
+  stopped_ = true;
+  Wake();
+  stop_.Notify();
+}
+
+void Dispatcher::Fail(absl::Status damage) {
+  env_.log.Error("lane_failed", {{"target", parts_.options.target}, {"error", damage}});
+  if (damage_.ok()) damage_ = std::move(damage);
+  parts_.keeper.Stop();
+  Stop();
+}
+
+Awaitable<absl::Status> Dispatcher::Fill() {
+  while (!stopped_ && entries_.size() < parts_.options.max_window_writes) {
+    CO_ASSIGN_OR_RETURN(std::vector<PlacedRecord> records, co_await parts_.reader.Read(kReadBytes));
+    if (records.empty()) break;
+    // So that a successor knows what may have been started.
+    co_await parts_.checkpointer.WaitStartable(records.back().record.sequence);
+    if (stopped_) break;
+    for (PlacedRecord& record : records) Add(std::move(record));
+    Launch();
+  }
+  co_return absl::OkStatus();
+}
+
+void Dispatcher::Add(PlacedRecord placed) {
+  const Sequence sequence = placed.record.sequence;
+  if (parts_.checkpointer.state().settled.Contains(sequence)) return;
+  if (IsSilent(placed.record)) {
+    parts_.checkpointer.Settle(sequence);
+    parts_.reporter.Durable(sequence);
+    return;
+  }
+  auto entry =
+      std::make_unique<Entry>(Entry{.record = std::move(placed.record), .place = placed.place});
+  const uint64_t bytes = entry->record.payload.size();
+  bytes_waiting_ += bytes;
+  if (bytes_held_ + bytes > parts_.options.max_window_bytes) {
+    // Read again when its turn comes: a window holds references, not payloads.
+    entry->record.payload = std::string();
+    entry->has_payload = false;
+  } else {
+    bytes_held_ += bytes;
+  }
+  std::vector<LockKey> keys = LockKeysOf(entry->record);
+  const bool added = entries_.emplace(sequence, std::move(entry)).second;
+  TANDEM_CHECK(added);
+  if (locks_.Acquire(sequence, std::move(keys))) Granted(sequence);
+}
+
+void Dispatcher::Granted(Sequence sequence) {
+  Entry& entry = At(sequence);
+  if (entry.state == State::kRunning) return;  // of the run that just let go
+  entry.state = State::kReady;
+  ready_.push_back(sequence);
+}
+
+void Dispatcher::Launch() {
+  while (!stopped_ && !ready_.empty() && running_ <= parts_.options.max_parallel_paths) {
+    const Sequence head = ready_.front();
+    ready_.pop_front();
+    ++running_;
+    Spawn(env_.executor, RunPath(TakeRun(head)));
+  }
+}
+
+std::vector<Sequence> Dispatcher::TakeRun(Sequence head) {
+  Entry& first = At(head);
+  first.state = State::kRunning;
+  std::vector<Sequence> run = {head};
+  if (!IsMergeable(first.record)) return run;
+  uint64_t bytes = first.record.payload_length;
+  locks_.ForEachWaitingBehind(first.record.path, [&](Sequence sequence) {
+    Entry& next = At(sequence);
+    bytes += next.record.payload_length;
+    if (!IsMergeable(next.record) || run.size() >= kMaxRunWrites ||
+        bytes > parts_.options.max_merge_bytes) {
+      return false;
+    }
+    next.state = State::kRunning;
+    run.push_back(sequence);
+    return true;
+  });
+  return run;
+}
+
+Awaitable<void> Dispatcher::RunPath(std::vector<Sequence> sequences) {
+  // A Rename or Delete done twice would hit what came later: before it starts, all it depends on
+  // is recorded as done, so that a successor does not do that again on top of it.
+  if (ChangesNames(At(sequences.front()).record)) co_await parts_.checkpointer.WaitSaved();
+  const Outcome outcome = co_await ApplyOrPark(sequences);
+  if (outcome != Outcome::kStopped) {
+    co_await Settle(std::move(sequences), outcome == Outcome::kParked);
+  }
+  --running_;
+  Launch();
+  finished_.Notify();
+  Wake();
+}
+
+Awaitable<Dispatcher::Outcome> Dispatcher::ApplyOrPark(std::vector<Sequence>& sequences) {
+  bool in_doubt = sequences.front() <= doubt_limit_;
+  uint32_t attempts = 0;
+  while (!stopped_) {
+    absl::Status status;
+    if (parts_.parked.Blocks(At(sequences.front()).record)) {
+      status = absl::FailedPreconditionError("waits behind an earlier parked write");
+    } else {
+      const std::shared_ptr<Target> target = co_await parts_.keeper.Ready();
+      if (target == nullptr) break;
+      status = co_await Attempt(*target, sequences, in_doubt);
+      if (status.ok()) co_return Outcome::kApplied;
+      if (absl::IsDataLoss(status)) Fail(status);
+      if (stopped_) break;
+      ++parts_.counters.failed_attempts;
+      in_doubt = true;
+      ++attempts;
+      if (ScopeOf(status) == FailureScope::kTarget) {
+        if (target == parts_.keeper.current()) parts_.keeper.ReportFailure(status);
+        co_await Pause(attempts);
+        continue;
+      }
+      if (attempts <= parts_.options.max_retries && !IsForeignChange(status)) {
+        ++parts_.counters.retries;
+        co_await Pause(attempts);
+        continue;
+      }
+      if (!co_await parts_.keeper.IsWell()) {
+        attempts = 0;
+        continue;
+      }
+      if (sequences.size() > 1) {
+        // Maybe only a later one fails: the first one alone.
+        KeepOnlyFirst(sequences);
+        attempts = 0;
+        continue;
+      }
+    }
+    if (co_await ParkRun(sequences, status)) co_return Outcome::kParked;
+    co_await Pause(++attempts);
+  }
+  co_return Outcome::kStopped;
+}
+
+void Dispatcher::KeepOnlyFirst(std::vector<Sequence>& sequences) {
+  for (size_t i = 1; i < sequences.size(); ++i) At(sequences[i]).state = State::kWaiting;
+  sequences.resize(1);
+}
+
+Awaitable<void> Dispatcher::Pause(uint32_t attempt) {
+  const uint32_t doublings = std::min(attempt, 20u) - 1;
+  const int64_t delay_ms =
+      std::min(parts_.options.retry_initial_ms << doublings, parts_.options.retry_max_ms);
+  if (!stopped_) co_await stop_.WaitFor(env_.clock, delay_ms * 1'000'000);
+}
+
+Awaitable<absl::Status> Dispatcher::Attempt(Target& target, const std::vector<Sequence>& sequences,
+                                            bool in_doubt) {
+  const int64_t started_ns = env_.clock.MonotonicNs();
+  PathRun run{.in_doubt = in_doubt};
+  for (const Sequence sequence : sequences) run.records.push_back(&At(sequence).record);
+  const int base = FullWriteOf(run.records);
+  uint64_t bytes = 0;
+  for (size_t i = static_cast<size_t>(std::max(base, 0)); i < sequences.size(); ++i) {
+    CO_RETURN_IF_ERROR(co_await LoadPayload(sequences[i]));
+    bytes += run.records[i]->payload_length;
+  }
+  if (base >= 0 && run.records[static_cast<size_t>(base)]->type == RecordType::kUploadCommit) {
+    CO_ASSIGN_OR_RETURN(run.content, ContentOf(*run.records[static_cast<size_t>(base)]));
+  }
+  CO_RETURN_IF_ERROR(co_await applier_.Apply(target, run));
+  parts_.counters.CountApply(env_.clock.MonotonicNs() - started_ns, sequences.size(), bytes);
+  co_return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<Content>> Dispatcher::ContentOf(const Record& commit) {
+  ASSIGN_OR_RETURN(UploadManifest manifest, DecodeUploadManifest(commit.payload));
+  return std::make_unique<JournalContent>(parts_.reader, std::move(manifest));
+}
+
+Awaitable<absl::Status> Dispatcher::LoadPayload(Sequence sequence) {
+  Entry& entry = At(sequence);
+  if (entry.has_payload) co_return absl::OkStatus();
+  CO_ASSIGN_OR_RETURN(Record record, co_await parts_.reader.ReadAt(entry.place, sequence));
+  entry.record.payload = std::move(record.payload);
+  entry.has_payload = true;
+  bytes_held_ += entry.record.payload.size();
+  co_return absl::OkStatus();
+}
+
+Awaitable<bool> Dispatcher::ParkRun(const std::vector<Sequence>& sequences, absl::Status why) {
+  for (const Sequence sequence : sequences) {
+    absl::Status status = co_await LoadPayload(sequence);
+    const Record& record = At(sequence).record;
+    std::unique_ptr<Content> content;
+    if (status.ok() && record.type == RecordType::kUploadCommit) {
+      auto made = ContentOf(record);
+      status = made.status();
+      if (made.ok()) content = *std::move(made);
+    }
+    if (status.ok()) status = co_await parts_.parked.Park(record, content.get(), why);
+    if (absl::IsDataLoss(status)) Fail(status);
+    if (!status.ok()) {
+      env_.log.Error(
+          "write_not_parked",
+          {{"target", parts_.options.target}, {"sequence", sequence}, {"error", status}});
+      co_return false;
+    }
+    env_.log.Warning("write_parked", {{"target", parts_.options.target},
+                                      {"sequence", sequence},
+                                      {"path", record.path},
+                                      {"error", why}});
+  }
+  co_return true;
+}
+
+Awaitable<void> Dispatcher::Settle(std::vector<Sequence> sequences, bool parked) {
+  const bool save_first = ChangesNames(At(sequences.front()).record);
+  for (const Sequence sequence : sequences) {
+    parts_.checkpointer.Settle(sequence);
+    if (parked) {
+      parts_.reporter.Parked(parts_.parked.writes().at(sequence));
+    } else {
+      parts_.reporter.Durable(sequence);
+    }
+  }
+  // What depends on a Rename or Delete starts only when that is recorded as done.
+  if (save_first) co_await parts_.checkpointer.WaitSaved();
+  for (const Sequence sequence : sequences) {
+    locks_.Release(sequence, [this](Sequence granted) { Granted(granted); });
+    const Entry& entry = At(sequence);
+    bytes_waiting_ -= entry.record.payload_length;
+    if (entry.has_payload) bytes_held_ -= entry.record.payload.size();
+    entries_.erase(sequence);
+  }
+}
+
+int64_t Dispatcher::oldest_unapplied_ms() const {
+  return entries_.empty() ? 0 : entries_.begin()->second->record.wall_time_ms;
+}
+
+}  // namespace tandem

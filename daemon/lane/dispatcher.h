@@ -1,0 +1,119 @@
+// The heart of a lane: takes records from the journal in their order, starts what may be started,
+// and settles each exactly when it is durable on the target (or parked).
+//
+// Happy path: a record queues for its path's lock. The one that has it starts a run, takes along
+// the writes to the same path that wait only for it, applies them as one, settles them, and lets
+// go of the lock. Around a Rename or Delete the lane's state is saved first (what it depends on)
+// and before the lock is let go (what depends on it): see Rule 1 in DESIGN.md. Failure modes: the
+// target's fault -> wait for it and do the run again, for ever. The path's fault
+// -> a few tries, then park the record, and everything that depends on it. Core gone -> start
+// nothing, finish what is under way.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "daemon/io/env.h"
+#include "daemon/io/event.h"
+#include "daemon/journal/reader.h"
+#include "daemon/lane/applier.h"
+#include "daemon/lane/checkpointer.h"
+#include "daemon/lane/core_reporter.h"
+#include "daemon/lane/lane_counters.h"
+#include "daemon/lane/options.h"
+#include "daemon/lane/parked_store.h"
+#include "daemon/lane/path_locks.h"
+#include "daemon/lane/target_keeper.h"
+
+namespace tandem {
+
+// What a dispatcher works with; all outlive it.
+struct DispatcherParts {
+  Env& env;
+  const LaneOptions& options;
+  JournalReader& reader;
+  Checkpointer& checkpointer;
+  ParkedStore& parked;
+  TargetKeeper& keeper;
+  CoreReporter& reporter;
+  LaneCounters& counters;
+};
+
+// Owner: the lane's thread.
+class Dispatcher {
+ public:
+  // Records up to `doubt_limit` may have been applied by a predecessor.
+  Dispatcher(DispatcherParts parts, uint64_t generation, Sequence doubt_limit);
+
+  // Follows the journal until Stop; the reader is positioned. Returns when nothing is under way any
+  // more: OK, or DATA_LOSS if the journal is damaged.
+  Awaitable<absl::Status> Run();
+
+  // The journal's tail moved.
+  void Wake() {
+    woken_ = true;
+    wake_.Notify();
+  }
+  // Starts nothing more.
+  void Stop();
+
+  // Nothing is left to do up to the tail the reader knows.
+  [[nodiscard]] bool idle() const { return entries_.empty() && !reading_; }
+  // Wall time of the oldest record read and not yet settled; 0 if there is none.
+  [[nodiscard]] int64_t oldest_unapplied_ms() const;
+  [[nodiscard]] uint64_t bytes_waiting() const { return bytes_waiting_; }
+
+ private:
+  enum class State { kWaiting, kReady, kRunning };
+  enum class Outcome { kApplied, kParked, kStopped };
+  struct Entry {
+    Record record;
+    RecordPlace place;
+    State state = State::kWaiting;
+    bool has_payload = true;
+  };
+
+  Awaitable<absl::Status> Fill();
+  void Add(PlacedRecord placed);
+  void Granted(Sequence sequence);
+  void Launch();
+  std::vector<Sequence> TakeRun(Sequence head);
+  Awaitable<void> RunPath(std::vector<Sequence> sequences);
+  Awaitable<Outcome> ApplyOrPark(std::vector<Sequence>& sequences);
+  Awaitable<absl::Status> Attempt(Target& target, const std::vector<Sequence>& sequences,
+                                  bool in_doubt);
+  Awaitable<absl::Status> LoadPayload(Sequence sequence);
+  absl::StatusOr<std::unique_ptr<Content>> ContentOf(const Record& commit);
+  Awaitable<bool> ParkRun(const std::vector<Sequence>& sequences, absl::Status why);
+  Awaitable<void> Settle(std::vector<Sequence> sequences, bool parked);
+  void KeepOnlyFirst(std::vector<Sequence>& sequences);
+  void Fail(absl::Status damage);
+  Awaitable<void> Pause(uint32_t attempt);
+  Awaitable<void> RetryParkedLoop();
+  Awaitable<void> RetryParked();
+  Awaitable<absl::Status> ApplyParked(Target& target, Sequence sequence);
+  [[nodiscard]] Entry& At(Sequence sequence);
+
+  DispatcherParts parts_;
+  Env& env_;
+  Applier applier_;
+  Sequence doubt_limit_;
+  PathLocks locks_;
+  std::map<Sequence, std::unique_ptr<Entry>> entries_;
+  std::deque<Sequence> ready_;
+  uint64_t bytes_held_ = 0;     // payloads in memory
+  uint64_t bytes_waiting_ = 0;  // payloads of entries
+  size_t running_ = 0;          // coroutines under way; one of them retries what is parked
+  bool reading_ = false;
+  bool woken_ = false;
+  bool stopped_ = false;
+  absl::Status damage_;
+  Event wake_;
+  Event stop_;
+  Event finished_;
+};
+
+}  // namespace tandem

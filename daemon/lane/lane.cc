@@ -1,0 +1,299 @@
+#include "daemon/lane/lane.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "daemon/base/status.h"
+#include "daemon/journal/reader.h"
+#include "daemon/lane/checkpointer.h"
+#include "daemon/lane/dispatcher.h"
+#include "daemon/lane/lane_files.h"
+#include "daemon/lane/lane_state.h"
+#include "daemon/lane/parked_store.h"
+#include "daemon/lane/path_question.h"
+#include "daemon/lane/target_keeper.h"
+
+namespace tandem {
+namespace {
+
+constexpr int64_t kNsPerMs = 1'000'000;
+constexpr int64_t kStatusIntervalMs = 200;
+
+using internal::v1::CoreMessage;
+using internal::v1::LaneStatus;
+
+}  // namespace
+
+class Lane::Impl {
+ public:
+  Impl(Env& env, LaneOptions options, std::unique_ptr<CoreChannel> channel)
+      : env_(env),
+        options_(std::move(options)),
+        channel_(std::move(channel)),
+        reporter_(env, *channel_),
+        reader_(env, options_.journal_directory),
+        files_(env, options_),
+        changed_(env.executor) {}
+
+  Awaitable<absl::Status> Run();
+
+ private:
+  Awaitable<absl::Status> Follow();
+  Awaitable<absl::Status> Load();
+  void SendHello();
+  void OnMessage(CoreMessage message);
+  void OnClosed();
+  void Stop();
+  Awaitable<void> Answer(internal::v1::PathQuery query);
+  Awaitable<void> PinTarget();
+  Awaitable<void> DrainWatch(int64_t limit_ms);
+  Awaitable<void> StatusLoop();
+  void SendStatus();
+  [[nodiscard]] LaneStatus StatusNow();
+  [[nodiscard]] std::pair<internal::v1::LaneHealth, std::string> HealthNow();
+
+  Env& env_;
+  LaneOptions options_;
+  std::unique_ptr<CoreChannel> channel_;
+  CoreReporter reporter_;
+  JournalReader reader_;
+  LaneFiles files_;
+  LaneCounters counters_;
+  std::optional<LaneStateFile> state_file_;
+  std::optional<ParkedStore> parked_;
+  std::optional<TargetKeeper> keeper_;
+  std::optional<Checkpointer> checkpointer_;
+  std::optional<Dispatcher> dispatcher_;
+  LaneState loaded_;
+  JournalTail tail_;
+  bool has_lock_ = false;
+  bool stopping_ = false;
+  bool finished_ = false;
+  bool draining_ = false;
+  bool caught_up_ = false;
+  size_t background_ = 0;  // coroutines besides the dispatcher's
+  internal::v1::LaneHealth health_ = internal::v1::LANE_HEALTH_STARTING;
+  int64_t health_since_ms_ = 0;
+  Event changed_;
+};
+
+Lane::Lane(Env& env, LaneOptions options, std::unique_ptr<CoreChannel> channel)
+    : impl_(std::make_unique<Impl>(env, std::move(options), std::move(channel))) {}
+Lane::~Lane() = default;
+Awaitable<absl::Status> Lane::Run() { return impl_->Run(); }
+
+Awaitable<absl::Status> Lane::Impl::Run() {
+  health_since_ms_ = env_.clock.WallMs();
+  channel_->Start({.on_message = [this](CoreMessage message) { OnMessage(std::move(message)); },
+                   .on_drained = [this] { reporter_.Flush(); },
+                   .on_closed = [this](const absl::Status&) { OnClosed(); }});
+  ++background_;
+  Spawn(env_.executor, StatusLoop());
+  absl::Status status = co_await Follow();
+  finished_ = true;
+  Stop();
+  while (background_ > 0) co_await changed_.Wait();
+  if (draining_ && status.ok()) {
+    reporter_.Drained();
+    reporter_.Flush();
+  }
+  reporter_.Stop();
+  co_return status;
+}
+
+Awaitable<absl::Status> Lane::Impl::Follow() {
+  // While a predecessor hangs on the target its lock is held, however dead it is.
+  CO_RETURN_IF_ERROR(co_await files_.Open());
+  while (!stopping_) {
+    CO_ASSIGN_OR_RETURN(has_lock_, co_await files_.TryLock());
+    if (has_lock_) break;
+    co_await changed_.WaitFor(env_.clock, 100 * kNsPerMs);
+  }
+  if (stopping_) co_return absl::OkStatus();
+  CO_RETURN_IF_ERROR(co_await Load());
+  keeper_->Start();
+  ++background_;
+  Spawn(env_.executor, PinTarget());
+  checkpointer_->Start();
+  SendHello();
+  while (tail_.segment == 0 && !stopping_) co_await changed_.Wait();
+  absl::Status status;
+  if (!stopping_) {
+    status = co_await reader_.Seek(checkpointer_->state().settled.prefix() + 1, tail_);
+  }
+  if (!stopping_ && status.ok()) {
+    dispatcher_.emplace(DispatcherParts{env_, options_, reader_, *checkpointer_, *parked_, *keeper_,
+                                        reporter_, counters_},
+                        loaded_.generation, loaded_.started_limit);
+    status = co_await dispatcher_->Run();
+  }
+  keeper_->Stop();
+  const absl::Status saved = co_await checkpointer_->Stop();
+  if (!saved.ok()) env_.log.Error("lane_state_not_saved", {{"error", saved}});
+  co_return status;
+}
+
+Awaitable<absl::Status> Lane::Impl::Load() {
+  state_file_.emplace(env_, files_.directory());
+  CO_ASSIGN_OR_RETURN(loaded_, co_await state_file_->Load());
+  ++loaded_.generation;
+  parked_.emplace(env_, files_.parked_directory(), options_.max_parked_writes,
+                  options_.max_parked_bytes);
+  CO_RETURN_IF_ERROR(co_await parked_->Load());
+  // Parked just before a crash, and not yet in the state.
+  for (const auto& [sequence, write] : parked_->writes()) loaded_.settled.Add(sequence);
+  const std::string pinned = loaded_.target_id.empty() ? options_.target_id : loaded_.target_id;
+  keeper_.emplace(env_, options_, pinned);
+  checkpointer_.emplace(env_, *state_file_, loaded_, options_.checkpoint_interval_ms,
+                        [this](Sequence prefix) { reporter_.Checkpoint(prefix); });
+  co_return absl::OkStatus();
+}
+
+void Lane::Impl::SendHello() {
+  internal::v1::LaneHello hello;
+  hello.set_epoch(loaded_.generation);
+  hello.set_checkpoint(loaded_.settled.prefix());
+  for (const SequenceRange& range : loaded_.settled.Ranges()) {
+    auto* span = hello.add_beyond();
+    span->set_first(range.first);
+    span->set_last(range.last);
+  }
+  for (const auto& [sequence, write] : parked_->writes()) *hello.add_parked() = ToMessage(write);
+  hello.set_target_id(loaded_.target_id);
+  hello.set_io_engine(std::string(env_.files.engine()));
+  reporter_.Hello(std::move(hello));
+}
+
+// The first opening decides which target this lane belongs to, for good.
+Awaitable<void> Lane::Impl::PinTarget() {
+  const std::shared_ptr<Target> target = co_await keeper_->Ready();
+  if (target != nullptr) checkpointer_->PinTarget(target->id());
+  --background_;
+  changed_.Notify();
+}
+
+void Lane::Impl::OnMessage(CoreMessage message) {
+  if (message.has_tail() && message.tail().durable() >= tail_.durable) {
+    tail_ = {.durable = message.tail().durable(),
+             .segment = message.tail().segment(),
+             .segment_first = message.tail().segment_first()};
+    if (dispatcher_.has_value()) {
+      reader_.Advance(tail_);
+      dispatcher_->Wake();
+    }
+    changed_.Notify();
+  }
+  for (const auto& query : message.queries()) {
+    ++background_;
+    Spawn(env_.executor, Answer(query));
+  }
+  if (message.save_checkpoint() && checkpointer_.has_value()) checkpointer_->Request();
+  if (message.drain() && !draining_) {
+    draining_ = true;
+    ++background_;
+    Spawn(env_.executor, DrainWatch(message.drain_ms()));
+  }
+}
+
+void Lane::Impl::OnClosed() {
+  env_.log.Warning("core_gone", {{"target", options_.target}});
+  reporter_.Stop();
+  Stop();
+}
+
+void Lane::Impl::Stop() {
+  stopping_ = true;
+  if (dispatcher_.has_value()) dispatcher_->Stop();
+  if (keeper_.has_value()) keeper_->Stop();
+  changed_.Notify();
+}
+
+Awaitable<void> Lane::Impl::Answer(internal::v1::PathQuery query) {
+  std::shared_ptr<Target> target = keeper_.has_value() ? keeper_->current() : nullptr;
+  internal::v1::PathAnswer answer = co_await AnswerPathQuery(env_, target, std::move(query));
+  reporter_.Answer(std::move(answer));
+  --background_;
+  changed_.Notify();
+}
+
+Awaitable<void> Lane::Impl::DrainWatch(int64_t limit_ms) {
+  const int64_t deadline_ns = env_.clock.MonotonicNs() + limit_ms * kNsPerMs;
+  while (!stopping_ && env_.clock.MonotonicNs() < deadline_ns) {
+    if (dispatcher_.has_value() && dispatcher_->idle() && reader_.next() > tail_.durable) break;
+    co_await changed_.WaitFor(env_.clock, 20 * kNsPerMs);
+  }
+  Stop();
+  --background_;
+  changed_.Notify();
+}
+
+Awaitable<void> Lane::Impl::StatusLoop() {
+  while (!finished_) {
+    reporter_.Status(StatusNow());
+    co_await changed_.WaitFor(env_.clock, kStatusIntervalMs * kNsPerMs);
+  }
+  --background_;
+  changed_.Notify();
+}
+
+std::pair<internal::v1::LaneHealth, std::string> Lane::Impl::HealthNow() {
+  if (!has_lock_) {
+    return {internal::v1::LANE_HEALTH_STARTING,
+            "waits for its predecessor to let go of the target"};
+  }
+  if (keeper_.has_value() && keeper_->down()) {
+    const bool starting = !keeper_->ever_opened() && keeper_->reason() == "not opened yet";
+    return {starting ? internal::v1::LANE_HEALTH_STARTING : internal::v1::LANE_HEALTH_DOWN,
+            keeper_->reason()};
+  }
+  const int64_t oldest_ms = env_.files.oldest_in_flight_ns() / kNsPerMs;
+  if (oldest_ms >= options_.stall_limit_ms) {
+    return {internal::v1::LANE_HEALTH_STALLED,
+            absl::StrCat("an operation has been running for ", oldest_ms, " ms")};
+  }
+  if (oldest_ms >= options_.slow_limit_ms) {
+    return {internal::v1::LANE_HEALTH_SLOW,
+            absl::StrCat("an operation has been running for ", oldest_ms, " ms")};
+  }
+  const bool at_tail = dispatcher_.has_value() && reader_.next() > tail_.durable;
+  caught_up_ = caught_up_ || at_tail;
+  if (!caught_up_) return {internal::v1::LANE_HEALTH_CATCHING_UP, "follows the journal's backlog"};
+  return {internal::v1::LANE_HEALTH_HEALTHY, ""};
+}
+
+LaneStatus Lane::Impl::StatusNow() {
+  auto [health, reason] = HealthNow();
+  if (health == internal::v1::LANE_HEALTH_DOWN || health == internal::v1::LANE_HEALTH_STALLED) {
+    caught_up_ = false;
+  }
+  if (health != health_) {
+    health_ = health;
+    health_since_ms_ = env_.clock.WallMs();
+    env_.log.Info("target_health", {{"target", options_.target},
+                                    {"health", internal::v1::LaneHealth_Name(health)},
+                                    {"reason", reason}});
+  }
+  LaneStatus status;
+  status.set_health(health);
+  status.set_reason(reason);
+  status.set_since_ms(health_since_ms_);
+  status.set_applied_writes(counters_.applied_writes);
+  status.set_applied_bytes(counters_.applied_bytes);
+  status.set_failed_attempts(counters_.failed_attempts);
+  status.set_retries(counters_.retries);
+  status.set_merged_writes(counters_.merged_writes);
+  status.set_apply_seconds_sum(counters_.apply_seconds_sum);
+  for (const uint64_t count : counters_.apply_buckets) status.add_apply_buckets(count);
+  status.set_in_flight(env_.files.in_flight());
+  status.set_oldest_in_flight_us(env_.files.oldest_in_flight_ns() / 1000);
+  if (dispatcher_.has_value()) {
+    status.set_cursor(reader_.next() - 1);
+    status.set_oldest_unapplied_ms(dispatcher_->oldest_unapplied_ms());
+    status.set_bytes_behind(dispatcher_->bytes_waiting());
+  }
+  return status;
+}
+
+}  // namespace tandem

@@ -1,0 +1,47 @@
+// One target, opened: its identity checked, its directories at hand.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "daemon/io/env.h"
+#include "daemon/lane/directories.h"
+#include "daemon/lane/options.h"
+
+namespace tandem {
+
+// Owner: the lane's thread, while the lane's process holds the target's lock.
+class Target {
+ public:
+  // Opens the directory, checks that it is a mount (if required) and has the identity `pinned_id`
+  // ("" : any; options.initialize_target: makes one where there is none), makes the writer's root,
+  // and proves that it can be written. Errors say what is wrong, for status and log.
+  static Awaitable<absl::StatusOr<std::unique_ptr<Target>>> Open(Env& env,
+                                                                 const LaneOptions& options,
+                                                                 std::string pinned_id);
+
+  // Is it still the directory that was opened, with its identity, and can it be written? A real
+  // create, write, sync and delete. Never inside the writer's own files.
+  Awaitable<absl::Status> Probe();
+
+  [[nodiscard]] Directories& directories() { return *directories_; }
+  [[nodiscard]] const std::string& id() const { return id_; }
+
+ private:
+  Target(Env& env, const LaneOptions& options) : env_(env), options_(options) {}
+
+  Awaitable<absl::Status> CheckIdentity(FileHandle directory);
+  Awaitable<absl::Status> CheckMount(FileHandle directory);
+  Awaitable<absl::Status> ProbeWrite();
+
+  Env& env_;
+  const LaneOptions& options_;
+  std::string id_;
+  uint64_t device_ = 0;
+  uint64_t inode_ = 0;
+  DirectoryRef own_;  // <target>/.tandem/writers/<writer>
+  std::unique_ptr<Directories> directories_;
+};
+
+}  // namespace tandem

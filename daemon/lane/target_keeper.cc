@@ -1,0 +1,75 @@
+#include "daemon/lane/target_keeper.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace tandem {
+namespace {
+
+constexpr int64_t kNsPerMs = 1'000'000;
+
+}  // namespace
+
+TargetKeeper::TargetKeeper(Env& env, const LaneOptions& options, std::string pinned_id)
+    : env_(env), options_(options), id_(std::move(pinned_id)), changed_(env.executor) {}
+
+void TargetKeeper::Start() {
+  if (opening_ || stopped_) return;
+  opening_ = true;
+  Spawn(env_.executor, OpenLoop());
+}
+
+void TargetKeeper::Stop() {
+  stopped_ = true;
+  changed_.Notify();
+}
+
+Awaitable<std::shared_ptr<Target>> TargetKeeper::Ready() {
+  while (target_ == nullptr && !stopped_) co_await changed_.Wait();
+  co_return stopped_ ? nullptr : target_;
+}
+
+void TargetKeeper::ReportFailure(const absl::Status& failure) {
+  if (target_ == nullptr || stopped_) return;
+  env_.log.Warning("target_down", {{"target", options_.target}, {"error", failure}});
+  reason_ = std::string(failure.message());
+  target_ = nullptr;
+  Start();
+}
+
+Awaitable<bool> TargetKeeper::IsWell() {
+  const std::shared_ptr<Target> target = target_;
+  if (target == nullptr) co_return false;
+  const absl::Status probed = co_await target->Probe();
+  if (probed.ok()) co_return true;
+  if (target == target_) ReportFailure(probed);
+  co_return false;
+}
+
+Awaitable<void> TargetKeeper::OpenLoop() {
+  int64_t delay_ms = options_.retry_initial_ms;
+  while (!stopped_) {
+    auto opened = co_await Target::Open(env_, options_, id_);
+    if (opened.ok()) {
+      target_ = *std::move(opened);
+      id_ = target_->id();
+      ever_opened_ = true;
+      reason_.clear();
+      env_.log.Info("target_open", {{"target", options_.target}, {"target_id", id_}});
+      break;
+    }
+    std::string reason(opened.status().message());
+    if (reason != reason_) {
+      env_.log.Warning("target_not_open",
+                       {{"target", options_.target}, {"error", opened.status()}});
+    }
+    reason_ = std::move(reason);
+    co_await Sleep(env_.clock, delay_ms * kNsPerMs);
+    // A target that is back is noticed within a second or so.
+    delay_ms = std::min<int64_t>({delay_ms * 2, options_.retry_max_ms, 1'000});
+  }
+  opening_ = false;
+  changed_.Notify();
+}
+
+}  // namespace tandem

@@ -1,0 +1,57 @@
+// Keeps one target open, and knows how it is.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "daemon/io/env.h"
+#include "daemon/io/event.h"
+#include "daemon/lane/options.h"
+#include "daemon/lane/target.h"
+
+namespace tandem {
+
+// Opens the target, opens it again after a failure, probes it. Owner: the lane's thread, while the
+// lane's process holds the target's lock.
+class TargetKeeper {
+ public:
+  TargetKeeper(Env& env, const LaneOptions& options, std::string pinned_id);
+
+  // Starts opening.
+  void Start();
+  // Ready returns null from now on.
+  void Stop();
+
+  // The target as soon as it is usable; null at Stop. Hold on to it only for one attempt.
+  Awaitable<std::shared_ptr<Target>> Ready();
+
+  // Now, or null.
+  [[nodiscard]] const std::shared_ptr<Target>& current() const { return target_; }
+
+  // An operation failed in a way that is the target's fault: DOWN until it opens and probes well.
+  void ReportFailure(const absl::Status& failure);
+
+  // An operation failed on its path: is the target itself well? If not, it is DOWN.
+  Awaitable<bool> IsWell();
+
+  [[nodiscard]] bool down() const { return target_ == nullptr; }
+  [[nodiscard]] bool ever_opened() const { return ever_opened_; }
+  // Why it is down.
+  [[nodiscard]] const std::string& reason() const { return reason_; }
+  [[nodiscard]] const std::string& id() const { return id_; }
+
+ private:
+  Awaitable<void> OpenLoop();
+
+  Env& env_;
+  const LaneOptions& options_;
+  std::string id_;
+  std::shared_ptr<Target> target_;
+  std::string reason_ = "not opened yet";
+  bool opening_ = false;
+  bool ever_opened_ = false;
+  bool stopped_ = false;
+  Event changed_;
+};
+
+}  // namespace tandem
