@@ -1,0 +1,404 @@
+// Single calls: retries, push-back, deadlines, details.
+#include <gtest/gtest.h>
+
+#include <future>
+#include <set>
+
+#include "daemon/base/crc32c.h"
+#include "tandem/client/client.h"
+#include "tests/unit/client/fake_scheduler.h"
+#include "tests/unit/client/scripted_server.h"
+
+namespace tandem::client {
+namespace {
+
+class CallTest : public testing::Test {
+ protected:
+  CallTest() {
+    server_.Start();
+    options_.address = server_.address();
+    options_.scheduler = clock_;
+    options_.retry.initial_backoff = absl::Milliseconds(100);
+    options_.retry.max_backoff = absl::Seconds(1);
+  }
+
+  Client& client() {
+    if (client_ == nullptr) {
+      absl::StatusOr<std::unique_ptr<Client>> client = Client::Connect(options_);
+      EXPECT_TRUE(client.ok()) << client.status();
+      client_ = *std::move(client);
+    }
+    return *client_;
+  }
+
+  void Fail(const ErrorSpec& spec, int times = 1) {
+    for (int i = 0; i < times; ++i) {
+      server_.OnWrite([spec](auto*, auto&, auto*) { return ErrorStatus(spec); });
+    }
+  }
+  void Succeed(uint64_t sequence = 7) {
+    server_.OnWrite([sequence](auto*, auto&, v1::WriteResponse* response) {
+      AnswerWrite(sequence, response);
+      return grpc::Status::OK;
+    });
+  }
+  std::set<std::string> SeenIds() {
+    std::set<std::string> ids;
+    for (const v1::WriteRequest& request : server_.Writes()) ids.insert(request.request_id());
+    return ids;
+  }
+
+  std::shared_ptr<FakeScheduler> clock_ = std::make_shared<FakeScheduler>();
+  ScriptedServer server_;
+  ClientOptions options_;
+  std::unique_ptr<Client> client_;
+};
+
+TEST_F(CallTest, PutReturnsWhatTheDaemonSays) {
+  server_.OnWrite([](auto*, const v1::WriteRequest& request, v1::WriteResponse* response) {
+    EXPECT_EQ(request.operation().put().path(), "a/b");
+    EXPECT_EQ(request.operation().put().data(), "hello");
+    EXPECT_EQ(request.level(), v1::DURABILITY_LEVEL_ALL);
+    EXPECT_EQ(request.data_crc32c(), ::tandem::Crc32c("hello"));
+    AnswerWrite(41, response);
+    response->mutable_result()->set_size(5);
+    response->mutable_result()->set_existed(true);
+    response->set_earlier_attempt(true);
+    return grpc::Status::OK;
+  });
+  const absl::StatusOr<WriteResult> result = client().Put("a/b", "hello", {.level = Level::kAll});
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->sequence(), 41u);
+  EXPECT_EQ(result->results.front().size, 5u);
+  EXPECT_TRUE(result->results.front().existed);
+  EXPECT_TRUE(result->earlier_attempt);
+  EXPECT_EQ(result->level_reached, Level::kLocal);
+  ASSERT_EQ(result->targets.size(), 2u);
+  EXPECT_EQ(result->targets[1].target, "corebank");
+  EXPECT_EQ(result->targets[1].state, TargetState::kPending);
+  EXPECT_EQ(result->request_id, server_.Writes().front().request_id());
+}
+
+TEST_F(CallTest, EachKindOfWriteArrivesAsItself) {
+  Succeed();
+  ASSERT_TRUE(client().Append("f", "x").ok());
+  ASSERT_TRUE(client().WriteAt("f", 10, "y").ok());
+  ASSERT_TRUE(client().Truncate("f", 3).ok());
+  ASSERT_TRUE(client().Rename("f", "g").ok());
+  ASSERT_TRUE(client().Delete("g").ok());
+  ASSERT_TRUE(client().Write(Operation::Put("p", "z", 0600, true)).ok());
+  const std::vector<v1::WriteRequest> seen = server_.Writes();
+  ASSERT_EQ(seen.size(), 6u);
+  EXPECT_EQ(seen[0].operation().append().data(), "x");
+  EXPECT_EQ(seen[1].operation().write_at().offset(), 10u);
+  EXPECT_EQ(seen[2].operation().truncate().size(), 3u);
+  EXPECT_EQ(seen[3].operation().rename().new_path(), "g");
+  EXPECT_EQ(seen[4].operation().delete_().path(), "g");
+  EXPECT_EQ(seen[5].operation().put().mode(), 0600u);
+  EXPECT_TRUE(seen[5].operation().put().if_absent());
+  EXPECT_EQ(SeenIds().size(), 6u) << "each write has an id of its own";
+}
+
+TEST_F(CallTest, ARetryKeepsTheRequestIdAndBacksOffWithJitter) {
+  Fail({.code = grpc::StatusCode::UNAVAILABLE}, 6);
+  Succeed();
+  const absl::StatusOr<WriteResult> result = client().Put("a", "x");
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(server_.Writes().size(), 7u);
+  EXPECT_EQ(SeenIds(), std::set<std::string>{result->request_id});
+  const std::vector<absl::Duration> pauses = clock_->Pauses();
+  ASSERT_EQ(pauses.size(), 6u);
+  absl::Duration full = absl::Milliseconds(100);
+  for (const absl::Duration pause : pauses) {
+    EXPECT_GE(pause, full / 2);
+    EXPECT_LE(pause, full);
+    full = std::min(full * 2, options_.retry.max_backoff);
+  }
+}
+
+TEST_F(CallTest, TheCallersOwnIdIsUsed) {
+  Fail({.code = grpc::StatusCode::UNAVAILABLE});
+  Succeed();
+  const std::string id = client().NewRequestId();
+  ASSERT_TRUE(client().Put("a", "x", {.request_id = id}).ok());
+  EXPECT_EQ(SeenIds(), std::set<std::string>{id});
+}
+
+TEST_F(CallTest, WaitsAtLeastAsLongAsRetryInfoSays) {
+  Fail({.code = grpc::StatusCode::RESOURCE_EXHAUSTED,
+        .reason = "QUEUE_FULL",
+        .retry_delay_ms = 5'000});
+  Succeed();
+  ASSERT_TRUE(client().Put("a", "x").ok());
+  const std::vector<absl::Duration> pauses = clock_->Pauses();
+  ASSERT_EQ(pauses.size(), 1u);
+  EXPECT_GE(pauses[0], absl::Seconds(5));
+  EXPECT_LE(pauses[0], absl::Seconds(6));
+}
+
+TEST_F(CallTest, WaitsAtLeastAsLongAsThePushBackTrailerSays) {
+  server_.OnWrite([](grpc::ServerContext* context, auto&, auto*) {
+    context->AddTrailingMetadata("grpc-retry-pushback-ms", "3000");
+    return grpc::Status(grpc::StatusCode::UNAVAILABLE, "later");
+  });
+  Succeed();
+  ASSERT_TRUE(client().Put("a", "x").ok());
+  ASSERT_EQ(clock_->Pauses().size(), 1u);
+  EXPECT_GE(clock_->Pauses()[0], absl::Seconds(3));
+}
+
+TEST_F(CallTest, ANegativePushBackMeansNeverAgain) {
+  server_.OnWrite([](grpc::ServerContext* context, auto&, auto*) {
+    context->AddTrailingMetadata("grpc-retry-pushback-ms", "-1");
+    return grpc::Status(grpc::StatusCode::UNAVAILABLE, "no");
+  });
+  EXPECT_EQ(client().Put("a", "x").status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(server_.Writes().size(), 1u);
+}
+
+TEST_F(CallTest, ResourceExhaustedWithoutADelayIsNotRetried) {
+  Fail({.code = grpc::StatusCode::RESOURCE_EXHAUSTED, .reason = "QUEUE_FULL"});
+  const absl::Status status = client().Put("a", "x").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_TRUE(DetailOf(status).retryable);
+  EXPECT_FALSE(DetailOf(status).outcome_unknown) << "refused before anything was written";
+  EXPECT_EQ(server_.Writes().size(), 1u);
+}
+
+TEST_F(CallTest, ARefusalIsNotRetriedAndSaysWhy) {
+  Fail({.code = grpc::StatusCode::ALREADY_EXISTS,
+        .reason = "PATH_EXISTS",
+        .metadata = {{"path", "a"}}});
+  const absl::Status status = client().Put("a", "x").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kAlreadyExists);
+  const ErrorDetail detail = DetailOf(status);
+  EXPECT_EQ(detail.reason, "PATH_EXISTS");
+  EXPECT_EQ(detail.metadata.at("path"), "a");
+  EXPECT_FALSE(detail.retryable);
+  EXPECT_FALSE(detail.outcome_unknown);
+  EXPECT_EQ(detail.attempts, 1);
+  EXPECT_EQ(server_.Writes().size(), 1u);
+}
+
+const ErrorSpec kNotReached = {.code = grpc::StatusCode::DEADLINE_EXCEEDED,
+                               .reason = "DURABILITY_NOT_REACHED",
+                               .metadata = {{"sequence", "99"}, {"level_reached", "JOURNALED"}}};
+
+TEST_F(CallTest, DurabilityNotReachedSaysSequenceAndLevelAndIsNotRetriedUnasked) {
+  Fail(kNotReached);
+  const absl::Status status = client().Put("a", "x").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded);
+  const ErrorDetail detail = DetailOf(status);
+  EXPECT_EQ(detail.sequence, 99u);
+  EXPECT_EQ(detail.level_reached, Level::kJournaled);
+  EXPECT_TRUE(detail.retryable);
+  EXPECT_FALSE(detail.outcome_unknown) << "the journal has it";
+  EXPECT_EQ(server_.Writes().size(), 1u);
+}
+
+TEST_F(CallTest, KeepWaitingPicksTheWriteUpAgainUnderTheSameId) {
+  Fail(kNotReached, 2);
+  Succeed(99);
+  const absl::StatusOr<WriteResult> result = client().Put("a", "x", {.keep_waiting = true});
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(server_.Writes().size(), 3u);
+  EXPECT_EQ(SeenIds().size(), 1u);
+}
+
+TEST_F(CallTest, WhatAnEarlierAttemptReachedIsKept) {
+  options_.retry.max_attempts = 2;
+  Fail(kNotReached);
+  Fail({.code = grpc::StatusCode::UNAVAILABLE});
+  const ErrorDetail detail = DetailOf(client().Put("a", "x", {.keep_waiting = true}).status());
+  EXPECT_EQ(detail.sequence, 99u);
+  EXPECT_EQ(detail.level_reached, Level::kJournaled);
+  EXPECT_FALSE(detail.outcome_unknown);
+  EXPECT_EQ(detail.attempts, 2);
+}
+
+TEST_F(CallTest, TheOverallTimeoutEndsTheRetriesAndTheOutcomeIsCalledUnknown) {
+  Fail({.code = grpc::StatusCode::UNAVAILABLE});  // for ever
+  const absl::Time before = clock_->Now();
+  const absl::Status status = client().Put("a", "x", {.timeout = absl::Seconds(10)}).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_LT(clock_->Now(), before + absl::Seconds(10)) << "it does not sleep past its deadline";
+  EXPECT_GT(clock_->Now(), before + absl::Seconds(8));
+  const ErrorDetail detail = DetailOf(status);
+  EXPECT_TRUE(detail.outcome_unknown);
+  EXPECT_TRUE(detail.retryable);
+  EXPECT_EQ(detail.attempts, static_cast<int>(server_.Writes().size()));
+  EXPECT_EQ(detail.request_id, server_.Writes().front().request_id());
+}
+
+TEST_F(CallTest, MaxAttemptsEndsTheRetries) {
+  options_.retry.max_attempts = 3;
+  Fail({.code = grpc::StatusCode::UNAVAILABLE});
+  EXPECT_EQ(DetailOf(client().Put("a", "x").status()).attempts, 3);
+  EXPECT_EQ(server_.Writes().size(), 3u);
+}
+
+TEST_F(CallTest, ARefusalAfterALostAttemptStaysUnknownUnlessItIsTheLastWord) {
+  options_.retry.max_attempts = 2;
+  Fail({.code = grpc::StatusCode::UNAVAILABLE});
+  Fail({.code = grpc::StatusCode::RESOURCE_EXHAUSTED,
+        .reason = "JOURNAL_FULL",
+        .retry_delay_ms = 10});
+  EXPECT_TRUE(DetailOf(client().Put("a", "x").status()).outcome_unknown);
+
+  ScriptedServer other;
+  other.Start();
+  options_.address = other.address();
+  client_ = nullptr;
+  other.OnWrite([](auto*, auto&, auto*) { return ErrorStatus({}); });
+  other.OnWrite([](auto*, auto&, auto*) {
+    return ErrorStatus({.code = grpc::StatusCode::NOT_FOUND, .reason = "PATH_NOT_FOUND"});
+  });
+  EXPECT_FALSE(DetailOf(client().Truncate("a", 1).status()).outcome_unknown);
+}
+
+TEST_F(CallTest, AnExpiredIdOfTheCallersLeavesTheOutcomeUnknown) {
+  Fail({.code = grpc::StatusCode::FAILED_PRECONDITION, .reason = "REQUEST_ID_EXPIRED"});
+  const ErrorDetail mine = DetailOf(
+      client().Put("a", "x", {.request_id = "018f3a2b-0000-7000-8000-000000000001"}).status());
+  EXPECT_EQ(mine.reason, "REQUEST_ID_EXPIRED");
+  EXPECT_TRUE(mine.outcome_unknown) << "an earlier life of the caller may have written it";
+  EXPECT_FALSE(DetailOf(client().Put("a", "x").status()).outcome_unknown);
+}
+
+TEST_F(CallTest, WithoutADaemonTheWriteSurelyDidNotHappen) {
+  server_.Stop();
+  const absl::Status status = client().Put("a", "x", {.timeout = absl::Seconds(1)}).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_TRUE(DetailOf(status).retryable);
+  EXPECT_FALSE(DetailOf(status).outcome_unknown);
+}
+
+TEST_F(CallTest, TheDaemonsWaitEndsBeforeTheAttemptDoes) {
+  std::promise<std::pair<absl::Duration, absl::Duration>> seen;
+  server_.OnWrite([&seen](grpc::ServerContext* context, const v1::WriteRequest& request,
+                          v1::WriteResponse* response) {
+    const auto left = context->deadline() - std::chrono::system_clock::now();
+    seen.set_value({absl::Seconds(request.wait_timeout().seconds()) +
+                        absl::Nanoseconds(request.wait_timeout().nanos()),
+                    absl::FromChrono(left)});
+    AnswerWrite(1, response);
+    return grpc::Status::OK;
+  });
+  ASSERT_TRUE(client().Put("a", "x", {.wait_timeout = absl::Seconds(20)}).ok());
+  const auto [wait, left] = seen.get_future().get();
+  EXPECT_EQ(wait, absl::Seconds(20));
+  EXPECT_GT(left, wait);
+  EXPECT_LE(left, wait + options_.answer_grace);
+}
+
+TEST_F(CallTest, AShortTimeoutShortensTheDaemonsWaitToo) {
+  Succeed();
+  ASSERT_TRUE(client()
+                  .Put("a", "x", {.wait_timeout = absl::Seconds(60), .timeout = absl::Seconds(10)})
+                  .ok());
+  ASSERT_TRUE(client().Put("a", "x", {.timeout = absl::Seconds(10)}).ok());
+  ASSERT_TRUE(client().Put("a", "x").ok());
+  const std::vector<v1::WriteRequest> seen = server_.Writes();
+  EXPECT_EQ(seen[0].wait_timeout().seconds(), 8);
+  EXPECT_EQ(seen[1].wait_timeout().seconds(), 8);
+  EXPECT_FALSE(seen[2].has_wait_timeout()) << "the daemon's default fits";
+}
+
+TEST_F(CallTest, ABatchIsRetriedAsAWhole) {
+  server_.OnBatch([](auto*, auto&, auto*) { return ErrorStatus({}); });
+  server_.OnBatch(
+      [](auto*, const v1::WriteBatchRequest& request, v1::WriteBatchResponse* response) {
+        for (int i = 0; i < request.operations_size(); ++i) {
+          response->add_results()->set_sequence(10 + static_cast<uint64_t>(i));
+        }
+        return grpc::Status::OK;
+      });
+  std::vector<Operation> operations;
+  operations.push_back(Operation::Append("ledger", "line\n"));
+  operations.push_back(Operation::Put("receipt", "{}"));
+  const absl::StatusOr<WriteResult> result = client().WriteBatch(std::move(operations));
+  ASSERT_TRUE(result.ok()) << result.status();
+  ASSERT_EQ(result->results.size(), 2u);
+  EXPECT_EQ(result->sequence(), 11u);
+  const std::vector<v1::WriteBatchRequest> seen = server_.Batches();
+  ASSERT_EQ(seen.size(), 2u);
+  EXPECT_EQ(seen[0].SerializeAsString(), seen[1].SerializeAsString());
+}
+
+TEST_F(CallTest, GetWriteAndWaitDurableAndStatusCarryTheirAnswers) {
+  server_.OnGet([](auto*, const v1::GetWriteRequest& request, v1::GetWriteResponse* response) {
+    EXPECT_EQ(request.sequence(), 5u);
+    response->set_request_id("id");
+    response->add_results()->set_sequence(5);
+    response->set_level_reached(v1::DURABILITY_LEVEL_ALL);
+    response->mutable_journaled_time()->set_seconds(1'700'000'000);
+    return grpc::Status::OK;
+  });
+  const absl::StatusOr<WriteInfo> info = client().GetWrite(uint64_t{5});
+  ASSERT_TRUE(info.ok()) << info.status();
+  EXPECT_EQ(info->write.level_reached, Level::kAll);
+  EXPECT_EQ(info->journaled_time, absl::FromUnixSeconds(1'700'000'000));
+
+  server_.OnWait(
+      [](auto*, const v1::WaitDurableRequest& request, v1::WaitDurableResponse* response) {
+        EXPECT_EQ(request.request_id(), "abc");
+        EXPECT_EQ(request.level(), v1::DURABILITY_LEVEL_ALL);
+        response->set_sequence(6);
+        return grpc::Status::OK;
+      });
+  const absl::StatusOr<WriteResult> waited =
+      client().WaitDurable(std::string("abc"), {.level = Level::kAll});
+  ASSERT_TRUE(waited.ok()) << waited.status();
+  EXPECT_EQ(waited->sequence(), 6u);
+
+  server_.OnStatus([](auto*, auto&, v1::GetStatusResponse* response) {
+    response->set_writer("sat");
+    v1::TargetStatus* target = response->add_targets();
+    target->set_name("corebank");
+    target->set_health(v1::TARGET_HEALTH_STALLED);
+    target->mutable_lag_time()->set_seconds(12);
+    return grpc::Status::OK;
+  });
+  const absl::StatusOr<DaemonStatus> status = client().GetStatus();
+  ASSERT_TRUE(status.ok()) << status.status();
+  ASSERT_EQ(status->targets.size(), 1u);
+  EXPECT_EQ(status->targets[0].health, TargetHealth::kStalled);
+  EXPECT_EQ(status->targets[0].lag_time, absl::Seconds(12));
+}
+
+TEST_F(CallTest, ClosingTheClientEndsWhatIsUnderWay) {
+  std::promise<void> arrived;
+  server_.OnWrite([&arrived](grpc::ServerContext* context, auto&, auto*) {
+    arrived.set_value();
+    while (!context->IsCancelled()) std::this_thread::yield();
+    return grpc::Status::CANCELLED;
+  });
+  std::promise<absl::Status> done;
+  client().WriteAsync(
+      Operation::Put("a", "x"), {},
+      [&done](const absl::StatusOr<WriteResult>& result) { done.set_value(result.status()); });
+  arrived.get_future().wait();
+  client_ = nullptr;
+  std::future<absl::Status> result = done.get_future();
+  ASSERT_EQ(result.wait_for(std::chrono::seconds(0)), std::future_status::ready)
+      << "the callback came before the client was gone";
+  EXPECT_EQ(result.get().code(), absl::StatusCode::kCancelled);
+}
+
+TEST_F(CallTest, ClosingTheClientEndsABackOff) {
+  Fail({.code = grpc::StatusCode::UNAVAILABLE});
+  clock_->Hold();
+  std::promise<absl::Status> done;
+  client().WriteAsync(
+      Operation::Put("a", "x"), {},
+      [&done](const absl::StatusOr<WriteResult>& result) { done.set_value(result.status()); });
+  clock_->AwaitPause();
+  client_ = nullptr;
+  const absl::Status status = done.get_future().get();
+  EXPECT_EQ(status.code(), absl::StatusCode::kCancelled);
+  EXPECT_TRUE(DetailOf(status).outcome_unknown) << "the first attempt may have arrived";
+  clock_->Resume();  // the timer fires into the closed call
+}
+
+}  // namespace
+}  // namespace tandem::client
