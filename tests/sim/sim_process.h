@@ -25,6 +25,7 @@ struct SimOperation {
   SimHandle at;             // the handle, or where an absolute path starts
   SimHandle at2;            // kRename: the other directory
   uint64_t started_at = 0;  // the disk's version then
+  int64_t started_ns = 0;
   std::string kept;         // a killed process's bytes
   bool landed = false;
   bool lost = false;  // will never land
@@ -40,6 +41,7 @@ class SimFiles::Process : public std::enable_shared_from_this<Process> {
 
   std::map<std::string, SimDisk*> mounts;
   [[nodiscard]] size_t in_flight() const { return dead_ ? 0 : operations_.size(); }
+  [[nodiscard]] int64_t oldest_in_flight_ns() const;
   [[nodiscard]] size_t open_handles() const { return handles_.size(); }
   [[nodiscard]] uint64_t bad_handles() const { return bad_handles_; }
 
