@@ -7,13 +7,17 @@
 
 #include "daemon/base/status.h"
 #include "daemon/io/make_files.h"
+#include "tests/unit/io/files_contract.h"
 #include "tests/unit/io/io_test_support.h"
+#include "tests/unit/io/real_backend.h"
 
 namespace tandem {
 
 std::vector<IoEngine> EnginesUnderTest() { return {IoEngine::kAuto}; }
 
 namespace {
+
+INSTANTIATE_TYPED_TEST_SUITE_P(Auto, FilesContract, RealBackend<IoEngine::kAuto>);
 
 class RecordingLogger final : public Logger {
  public:

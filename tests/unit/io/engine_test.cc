@@ -2,13 +2,18 @@
 #include <gtest/gtest.h>
 
 #include "daemon/io/make_files.h"
+#include "tests/unit/io/files_contract.h"
 #include "tests/unit/io/io_test_support.h"
+#include "tests/unit/io/real_backend.h"
 
 namespace tandem {
 
 std::vector<IoEngine> EnginesUnderTest() { return {IoEngine::kUring, IoEngine::kThreads}; }
 
 namespace {
+
+INSTANTIATE_TYPED_TEST_SUITE_P(Uring, FilesContract, RealBackend<IoEngine::kUring>);
+INSTANTIATE_TYPED_TEST_SUITE_P(Threads, FilesContract, RealBackend<IoEngine::kThreads>);
 
 TEST(MakeFilesTest, AutoTakesIoUringWhereItIsAllowed) {
   boost::asio::io_context loop;

@@ -1,0 +1,353 @@
+#include "daemon/supervisor/supervisor.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "daemon/link/unique_fd.h"
+
+namespace tandem {
+namespace {
+
+// A hang is a failure; nothing is measured against it.
+constexpr int kGiveUpMs = 60'000;
+
+bool WaitReadable(int fd) {
+  pollfd ready = {fd, POLLIN, 0};
+  return poll(&ready, 1, kGiveUpMs) == 1;
+}
+
+// A child of the supervisor, under the test's control.
+struct Process {
+  UniqueFd socket;
+  std::string hello;
+  std::string name;
+  pid_t pid = 0;
+
+  std::string Next() const {
+    std::array<char, 256> buffer{};
+    if (!WaitReadable(socket.get())) return "nothing came";
+    const ssize_t length = recv(socket.get(), buffer.data(), buffer.size(), 0);
+    if (length <= 0) return "gone";
+    return {buffer.data(), static_cast<size_t>(length)};
+  }
+  void Tell(const std::string& command) const {
+    EXPECT_EQ(send(socket.get(), command.data(), command.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(command.size()));
+  }
+};
+
+struct Generation {
+  Process core;
+  std::map<std::string, Process> lanes;
+};
+
+class SupervisorTest : public testing::Test {
+ protected:
+  SupervisorTest() {
+    std::string folder =
+        (std::filesystem::temp_directory_path() / "tandem-supervisor-XXXXXX").string();
+    EXPECT_NE(mkdtemp(folder.data()), nullptr);
+    folder_ = folder;
+    sockaddr_un address = {.sun_family = AF_UNIX};
+    const std::string path = SocketPath();
+    std::memcpy(address.sun_path, path.data(), path.size());
+    listener_ = UniqueFd(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+    EXPECT_EQ(bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+    EXPECT_EQ(listen(listener_.get(), 16), 0);
+  }
+
+  ~SupervisorTest() override {
+    if (supervisor_ > 0) {
+      kill(supervisor_, SIGKILL);
+      waitpid(supervisor_, nullptr, 0);
+    }
+    std::filesystem::remove_all(folder_);
+  }
+
+  [[nodiscard]] std::string SocketPath() const { return folder_ + "/socket"; }
+
+  void Start(const std::array<const char*, 4>& options = {"1", "5", "3600000", "60000"}) {
+    std::array<int, 2> log{};
+    ASSERT_EQ(pipe2(log.data(), O_CLOEXEC), 0);
+    log_ = UniqueFd(log[0]);
+    const UniqueFd log_end(log[1]);
+    const std::string socket_path = SocketPath();
+    const std::array<const char*, 8> argv = {FAKE_CHILD, "supervisor", socket_path.c_str(),
+                                             options[0], options[1],   options[2],
+                                             options[3], nullptr};
+    supervisor_ = fork();
+    if (supervisor_ == 0) {
+      prctl(PR_SET_PDEATHSIG, SIGKILL);
+      dup2(log_end.get(), STDERR_FILENO);
+      execv(argv[0], const_cast<char* const*>(argv.data()));
+      _exit(127);
+    }
+  }
+
+  // The next process that reports to the test.
+  Process Accept() {
+    Process process;
+    if (!WaitReadable(listener_.get())) {
+      ADD_FAILURE() << "no process came";
+      std::abort();
+    }
+    process.socket = UniqueFd(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    process.hello = process.Next();
+    const std::vector<std::string> words = absl::StrSplit(process.hello, ' ');
+    process.name = words[0];
+    process.pid = std::atoi(words[1].c_str());
+    return process;
+  }
+
+  // A core and its lanes, linked.
+  Generation AcceptGeneration() {
+    Generation generation;
+    for (int i = 0; i < 3; ++i) {
+      Process process = Accept();
+      if (process.name == "core") {
+        generation.core = std::move(process);
+      } else {
+        generation.lanes[process.name] = std::move(process);
+      }
+    }
+    EXPECT_EQ(generation.core.Next(), "fd local");
+    EXPECT_EQ(generation.core.Next(), "fd corebank");
+    for (const auto& [name, lane] : generation.lanes) {
+      EXPECT_EQ(lane.Next(), absl::StrCat("link ", name, " of core ", generation.core.pid));
+    }
+    return generation;
+  }
+
+  // The supervisor's end; 128 + signal if one killed it.
+  int WaitForEnd() {
+    int status = 0;
+    EXPECT_EQ(waitpid(std::exchange(supervisor_, 0), &status, 0) > 0, true);
+    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+  }
+
+  // The next line of the log that contains all of `texts`.
+  std::string NextLogLine(const std::vector<std::string>& texts) {
+    for (;;) {
+      const size_t end = log_text_.find('\n');
+      if (end != std::string::npos) {
+        const std::string line = log_text_.substr(0, end);
+        log_text_.erase(0, end + 1);
+        bool all = true;
+        for (const std::string& text : texts) all = all && absl::StrContains(line, text);
+        if (all) return line;
+        continue;
+      }
+      std::array<char, 4096> buffer{};
+      if (!WaitReadable(log_.get())) return "nothing came";
+      const ssize_t length = read(log_.get(), buffer.data(), buffer.size());
+      if (length <= 0) return "end of the log";
+      log_text_.append(buffer.data(), static_cast<size_t>(length));
+    }
+  }
+
+  std::string folder_;
+  UniqueFd listener_;
+  UniqueFd log_;
+  std::string log_text_;
+  pid_t supervisor_ = 0;
+};
+
+TEST_F(SupervisorTest, StartsCoreAndALanePerTargetAndLinksThem) {
+  Start();
+  const Generation generation = AcceptGeneration();
+  EXPECT_EQ(generation.lanes.size(), 2U);
+  EXPECT_THAT(NextLogLine({"child_started", "\"core\""}),
+              testing::HasSubstr(absl::StrCat("\"pid\":", generation.core.pid)));
+}
+
+TEST_F(SupervisorTest, ChildrenInheritTheirOneDescriptorAndAGroupOfTheirOwn) {
+  Start();
+  const Generation generation = AcceptGeneration();
+  EXPECT_THAT(generation.core.hello, testing::EndsWith("fds 1 group own"));
+  EXPECT_THAT(generation.lanes.at("local").hello, testing::EndsWith("fds 1 group own"));
+  EXPECT_THAT(generation.lanes.at("corebank").hello, testing::EndsWith("fds 1 group own"));
+}
+
+TEST_F(SupervisorTest, ADeadLaneIsStartedAgainAndItsNewLinkReachesTheSameCore) {
+  Start();
+  const Generation generation = AcceptGeneration();
+  generation.lanes.at("corebank").Tell("die");
+  Process lane = Accept();
+  EXPECT_EQ(lane.name, "corebank");
+  EXPECT_EQ(generation.core.Next(), "fd corebank");
+  EXPECT_EQ(lane.Next(), absl::StrCat("link corebank of core ", generation.core.pid));
+  lane.Tell("exit 0");
+  lane = Accept();
+  EXPECT_EQ(lane.name, "corebank");
+  EXPECT_THAT(NextLogLine({"child_exited", "corebank"}), testing::HasSubstr("\"signal\":9"));
+  EXPECT_THAT(NextLogLine({"child_exited", "corebank"}), testing::HasSubstr("\"status\":0"));
+}
+
+TEST_F(SupervisorTest, ADeadCoreGetsASuccessorWithFreshLanesWhileTheOldLanesStillHang) {
+  Start();
+  const Generation first = AcceptGeneration();
+  first.core.Tell("die");
+  const Generation second = AcceptGeneration();
+  EXPECT_NE(first.core.pid, second.core.pid);
+  for (const auto& [name, lane] : first.lanes) {
+    EXPECT_EQ(lane.Next(), "eof");
+    EXPECT_EQ(kill(lane.pid, 0), 0);
+  }
+  // Their end is not a reason to start anything.
+  for (const auto& [name, lane] : first.lanes) lane.Tell("exit 0");
+  second.lanes.at("local").Tell("die");
+  EXPECT_EQ(Accept().name, "local");
+  EXPECT_EQ(second.core.Next(), "fd local");
+}
+
+TEST_F(SupervisorTest, ACoreThatExitsUnaskedIsStartedAgainWhateverItsStatus) {
+  Start();
+  for (const char* command : {"exit 0", "exit 1", "exit 70"}) {
+    const Generation generation = AcceptGeneration();
+    generation.core.Tell(command);
+    for (const auto& [name, lane] : generation.lanes) lane.Tell("exit 0");
+  }
+  AcceptGeneration();
+}
+
+TEST_F(SupervisorTest, DelaysDoubleUpToTheirMaximum) {
+  Start({"1", "5", "3600000", "60000"});
+  for (const int delay_ms : {1, 2, 4, 5, 5}) {
+    const Generation generation = AcceptGeneration();
+    generation.core.Tell("die");
+    for (const auto& [name, lane] : generation.lanes) lane.Tell("exit 0");
+    EXPECT_THAT(NextLogLine({"child_restarting", "\"core\""}),
+                testing::HasSubstr(absl::StrCat("\"delay_ms\":", delay_ms, "}")));
+  }
+}
+
+TEST_F(SupervisorTest, StopSignalsAreForwardedAndCoresStatusIsTheEnd) {
+  for (const int signal : {SIGTERM, SIGINT}) {
+    Start();
+    const Generation generation = AcceptGeneration();
+    kill(supervisor_, signal);
+    EXPECT_EQ(generation.core.Next(), absl::StrCat("signal ", signal));
+    // A lane that is drained before core is through is not started again.
+    generation.lanes.at("local").Tell("exit 0");
+    generation.core.Tell("exit 3");
+    EXPECT_EQ(generation.lanes.at("corebank").Next(), "eof");
+    generation.lanes.at("corebank").Tell("exit 0");
+    EXPECT_EQ(WaitForEnd(), 3);
+  }
+}
+
+TEST_F(SupervisorTest, ACoreKilledWhileItStopsIsTheEndToo) {
+  Start();
+  const Generation generation = AcceptGeneration();
+  kill(supervisor_, SIGTERM);
+  EXPECT_EQ(generation.core.Next(), "signal 15");
+  generation.core.Tell("die");
+  for (const auto& [name, lane] : generation.lanes) lane.Tell("exit 0");
+  EXPECT_EQ(WaitForEnd(), 128 + SIGKILL);
+}
+
+TEST_F(SupervisorTest, HangupIsForwardedAndEndsNothing) {
+  Start();
+  const Generation first = AcceptGeneration();
+  kill(supervisor_, SIGHUP);
+  EXPECT_EQ(first.core.Next(), "signal 1");
+  first.core.Tell("exit 0");
+  AcceptGeneration();
+}
+
+TEST_F(SupervisorTest, AStopWhileCoreWaitsForItsRestartEndsAtOnce) {
+  Start({"3600000", "3600000", "3600000", "60000"});
+  const Generation generation = AcceptGeneration();
+  generation.core.Tell("exit 9");
+  for (const auto& [name, lane] : generation.lanes) lane.Tell("exit 0");
+  NextLogLine({"child_restarting", "\"core\""});
+  kill(supervisor_, SIGTERM);
+  EXPECT_EQ(WaitForEnd(), 9);
+}
+
+TEST_F(SupervisorTest, LanesThatHangDoNotHoldTheEndUp) {
+  Start({"1", "5", "3600000", "50"});
+  const Generation generation = AcceptGeneration();
+  kill(supervisor_, SIGTERM);
+  EXPECT_EQ(generation.core.Next(), "signal 15");
+  generation.core.Tell("exit 0");
+  EXPECT_EQ(WaitForEnd(), 0);
+  EXPECT_THAT(NextLogLine({"lanes_left_behind"}), testing::HasSubstr("\"count\":2"));
+  EXPECT_EQ(generation.lanes.at("local").Next(), "eof");
+}
+
+TEST_F(SupervisorTest, CoreSeesTheSupervisorsDeathAndItsLanesSeeCores) {
+  Start();
+  const Generation generation = AcceptGeneration();
+  kill(supervisor_, SIGKILL);
+  EXPECT_EQ(generation.core.Next(), "eof");
+  generation.core.Tell("exit 0");
+  EXPECT_EQ(generation.lanes.at("local").Next(), "eof");
+  EXPECT_EQ(generation.lanes.at("corebank").Next(), "eof");
+}
+
+TEST_F(SupervisorTest, OrphansAreReaped) {
+  Start();
+  const Generation generation = AcceptGeneration();
+  generation.core.Tell("orphan");
+  const std::vector<std::string> words = absl::StrSplit(generation.core.Next(), ' ');
+  ASSERT_EQ(words[0], "orphan");
+  const pid_t orphan = std::atoi(words[1].c_str());
+  ASSERT_EQ(kill(orphan, 0), 0);
+  generation.core.Tell("die");
+  // A zombie would still be there.
+  while (kill(orphan, 0) == 0) sched_yield();
+  EXPECT_EQ(errno, ESRCH);
+}
+
+class FinalStatusTest : public SupervisorTest, public testing::WithParamInterface<int> {};
+
+TEST_P(FinalStatusTest, ACoreThatCannotStartForGoodIsNotStartedAgain) {
+  Start();
+  const Generation generation = AcceptGeneration();
+  generation.core.Tell(absl::StrCat("exit ", GetParam()));
+  for (const auto& [name, lane] : generation.lanes) lane.Tell("exit 0");
+  EXPECT_EQ(WaitForEnd(), GetParam());
+}
+
+INSTANTIATE_TEST_SUITE_P(Statuses, FinalStatusTest,
+                         testing::Values(kExitConfiguration, kExitCorruptJournal,
+                                         kExitJournalLocked));
+
+TEST(RestartDelayTest, DoublesFromTheFirstToTheLast) {
+  RestartDelay delay({});
+  std::vector<int64_t> delays_ms;
+  for (int i = 0; i < 8; ++i) delays_ms.push_back(delay.Next(9'999));
+  EXPECT_THAT(delays_ms, testing::ElementsAre(100, 200, 400, 800, 1600, 3200, 5000, 5000));
+}
+
+TEST(RestartDelayTest, ALongLifeStartsOver) {
+  RestartDelay delay({});
+  for (int i = 0; i < 4; ++i) static_cast<void>(delay.Next(0));
+  EXPECT_EQ(delay.Next(10'000), 100);
+  EXPECT_EQ(delay.Next(0), 200);
+}
+
+}  // namespace
+}  // namespace tandem
