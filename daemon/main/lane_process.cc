@@ -1,0 +1,58 @@
+#include "daemon/main/lane_process.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <csignal>
+#include <utility>
+
+#include "daemon/lane/lane.h"
+#include "daemon/link/socket_channel.h"
+#include "daemon/main/process_env.h"
+
+namespace tandem {
+namespace {
+
+Awaitable<void> LaneMain(Lane& lane, Logger& log, boost::asio::io_context& context, int& status) {
+  const absl::Status finished = co_await lane.Run();
+  if (!finished.ok()) log.Error("lane_ended", {{"error", finished}});
+  status = finished.ok() ? 0 : 1;
+  context.stop();
+}
+
+}  // namespace
+
+int RunLaneProcess(const Config& config, const std::string& target, UniqueFd link, Logger& log) {
+  const auto options = std::find_if(config.lanes.begin(), config.lanes.end(),
+                                    [&](const LaneOptions& lane) { return lane.target == target; });
+  if (options == config.lanes.end()) {
+    log.Error("target_unknown", {{"target", target}});
+    return kExitBadConfig;
+  }
+  // Modes are journaled as resolved numbers; the process's own taste does not matter.
+  umask(0);
+  // A terminal's Ctrl-C and the container's SIGTERM are core's business: it tells the lanes.
+  std::signal(SIGINT, SIG_IGN);
+  std::signal(SIGTERM, SIG_IGN);
+  std::signal(SIGHUP, SIG_IGN);
+  std::signal(SIGPIPE, SIG_IGN);
+  auto process = ProcessEnv::Make(config.io, log);
+  if (!process.ok()) {
+    log.Error("io_engine_unusable", {{"error", process.status()}});
+    return kExitBadConfig;
+  }
+  Env& env = (*process)->env();
+  auto channel = MakeSocketChannel<internal::v1::LaneMessage, internal::v1::CoreMessage>(
+      env.executor, std::move(link));
+  if (!channel.ok()) {
+    log.Error("link_unusable", {{"error", channel.status()}});
+    return 1;
+  }
+  int status = 1;
+  Lane lane(env, *options, *std::move(channel));
+  Spawn(env.executor, LaneMain(lane, log, (*process)->context(), status));
+  (*process)->context().run();
+  return status;
+}
+
+}  // namespace tandem

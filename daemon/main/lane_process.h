@@ -1,0 +1,15 @@
+// The lane's role: one target, in a process of its own.
+#pragma once
+
+#include <string>
+
+#include "daemon/config/config.h"
+#include "daemon/link/unique_fd.h"
+
+namespace tandem {
+
+// Runs until core is gone or the lane has drained. Returns the exit status.
+[[nodiscard]] int RunLaneProcess(const Config& config, const std::string& target, UniqueFd link,
+                                 Logger& log);
+
+}  // namespace tandem

@@ -1,0 +1,57 @@
+#include "daemon/main/role.h"
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+
+namespace tandem {
+namespace {
+
+constexpr absl::string_view kCoreFlag = "--internal-core=";
+constexpr absl::string_view kLaneFlag = "--internal-lane=";
+constexpr absl::string_view kTargetFlag = "--internal-target=";
+
+bool TakeValue(absl::string_view flag, std::vector<std::string>& arguments, std::string* value) {
+  if (arguments.empty()) return false;
+  absl::string_view text = arguments.front();
+  if (!absl::ConsumePrefix(&text, flag)) return false;
+  *value = std::string(text);
+  arguments.erase(arguments.begin());
+  return true;
+}
+
+ChildSpec Spec(std::string name, std::vector<std::string> argv,
+               const std::vector<std::string>& arguments) {
+  argv.insert(argv.end(), arguments.begin(), arguments.end());
+  return {.name = std::move(name), .argv = std::move(argv)};
+}
+
+}  // namespace
+
+std::optional<Role> TakeRole(std::vector<std::string>& arguments) {
+  Role role;
+  std::string fd;
+  if (TakeValue(kCoreFlag, arguments, &fd)) {
+    role.kind = Role::Kind::kCore;
+  } else if (TakeValue(kLaneFlag, arguments, &fd)) {
+    role.kind = Role::Kind::kLane;
+    if (!TakeValue(kTargetFlag, arguments, &role.target)) return std::nullopt;
+  } else {
+    return role;
+  }
+  if (!absl::SimpleAtoi(fd, &role.fd) || role.fd < 0) return std::nullopt;
+  return role;
+}
+
+ChildSpec CoreSpec(const std::vector<std::string>& arguments) {
+  return Spec("core", {"tandemd", absl::StrCat(kCoreFlag, kFdPlaceholder)}, arguments);
+}
+
+ChildSpec LaneSpec(const std::string& target, const std::vector<std::string>& arguments) {
+  return Spec(
+      target,
+      {"tandemd", absl::StrCat(kLaneFlag, kFdPlaceholder), absl::StrCat(kTargetFlag, target)},
+      arguments);
+}
+
+}  // namespace tandem
