@@ -1,5 +1,6 @@
 #include "tandem/client/client.h"
 
+#include <algorithm>
 #include <future>
 #include <utility>
 
@@ -125,7 +126,7 @@ absl::Status Client::WaitReady(absl::Duration limit) {
       last = status.error_message();
     }
     auto pause = std::make_shared<std::promise<void>>();
-    scheduler.RunAfter(kReadyPoll, [pause] { pause->set_value(); });
+    scheduler.RunAfter(std::min(kReadyPoll, left), [pause] { pause->set_value(); });
     pause->get_future().wait();
   }
   ErrorDetail detail;

@@ -2,18 +2,21 @@
 
 #include <algorithm>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "google/rpc/error_details.pb.h"
 
 namespace tandem::client {
 namespace {
 
-constexpr absl::string_view kPayloadUrl = "type.googleapis.com/google.rpc.Status";
+// Lines "key=value", values C-escaped: legible where a status is printed whole.
+constexpr absl::string_view kPayloadUrl = "tandem.client/detail";
+constexpr absl::string_view kMetadataPrefix = "metadata.";
 constexpr absl::string_view kServerDomain = "tandem";
-constexpr absl::string_view kClientDomain = "tandem.client";
 constexpr char kPushBackKey[] = "grpc-retry-pushback-ms";
 
 absl::Duration ToDuration(const google::protobuf::Duration& duration) {
@@ -33,22 +36,6 @@ void TakeServerInfo(const google::rpc::ErrorInfo& info, ErrorDetail* detail) {
   }
 }
 
-void TakeClientInfo(const google::rpc::ErrorInfo& info, ErrorDetail* detail) {
-  for (const auto& [key, value] : info.metadata()) {
-    if (key == "request_id") detail->request_id = value;
-    if (key == "retryable") detail->retryable = value == "1";
-    if (key == "outcome_unknown") detail->outcome_unknown = value == "1";
-    if (key == "attempts" && !absl::SimpleAtoi(value, &detail->attempts)) detail->attempts = 0;
-    if (key == "sequence") {
-      uint64_t sequence = 0;
-      if (absl::SimpleAtoi(value, &sequence)) detail->sequence = sequence;
-    }
-    if (key == "level_reached") {
-      detail->level_reached = ParseLevel(value).value_or(Level::kUnspecified);
-    }
-  }
-}
-
 ErrorDetail Decode(const google::rpc::Status& status) {
   ErrorDetail detail;
   for (const google::protobuf::Any& any : status.details()) {
@@ -56,7 +43,6 @@ ErrorDetail Decode(const google::rpc::Status& status) {
     google::rpc::RetryInfo retry;
     if (any.UnpackTo(&info)) {
       if (info.domain() == kServerDomain) TakeServerInfo(info, &detail);
-      if (info.domain() == kClientDomain) TakeClientInfo(info, &detail);
     } else if (any.UnpackTo(&retry)) {
       detail.retry_delay = ToDuration(retry.retry_delay());
     }
@@ -76,6 +62,34 @@ void TakePushBack(const grpc::ClientContext& context, Failure* failure) {
   }
   failure->detail.retry_delay = std::max(failure->detail.retry_delay.value_or(absl::ZeroDuration()),
                                          absl::Milliseconds(delay_ms));
+}
+
+uint64_t ToNumber(absl::string_view text) {
+  uint64_t number = 0;
+  return absl::SimpleAtoi(text, &number) ? number : 0;
+}
+
+// One line of a status's payload, as MakeStatus wrote it.
+void TakeField(absl::string_view key, const std::string& value, ErrorDetail* detail) {
+  if (key == "reason") {
+    detail->reason = value;
+  } else if (key == "request_id") {
+    detail->request_id = value;
+  } else if (key == "sequence") {
+    detail->sequence = ToNumber(value);
+  } else if (key == "level_reached") {
+    detail->level_reached = ParseLevel(value).value_or(Level::kUnspecified);
+  } else if (key == "retry_delay_ns") {
+    detail->retry_delay = absl::Nanoseconds(static_cast<int64_t>(ToNumber(value)));
+  } else if (key == "retryable") {
+    detail->retryable = true;
+  } else if (key == "outcome_unknown") {
+    detail->outcome_unknown = true;
+  } else if (key == "attempts") {
+    detail->attempts = static_cast<int>(ToNumber(value));
+  } else if (absl::ConsumePrefix(&key, kMetadataPrefix)) {
+    detail->metadata[std::string(key)] = value;
+  }
 }
 
 absl::StatusCode ToCode(int code) { return static_cast<absl::StatusCode>(code); }
@@ -150,41 +164,40 @@ bool IsAmbiguous(const Failure& failure) {
 
 absl::Status MakeStatus(absl::StatusCode code, absl::string_view message,
                         const ErrorDetail& detail) {
-  google::rpc::Status details;
-  google::rpc::ErrorInfo info;
-  if (!detail.reason.empty()) {
-    info.set_domain(std::string(kServerDomain));
-    info.set_reason(detail.reason);
-    info.mutable_metadata()->insert(detail.metadata.begin(), detail.metadata.end());
-    details.add_details()->PackFrom(info);
+  std::string payload;
+  const auto add = [&payload](absl::string_view key, absl::string_view value) {
+    absl::StrAppend(&payload, key, "=", absl::CEscape(value), "\n");
+  };
+  if (!detail.reason.empty()) add("reason", detail.reason);
+  if (!detail.request_id.empty()) add("request_id", detail.request_id);
+  if (detail.sequence.has_value()) add("sequence", absl::StrCat(*detail.sequence));
+  if (detail.level_reached != Level::kUnspecified) {
+    add("level_reached", LevelName(detail.level_reached));
   }
   if (detail.retry_delay.has_value()) {
-    google::rpc::RetryInfo retry;
-    const int64_t nanos = absl::ToInt64Nanoseconds(*detail.retry_delay);
-    retry.mutable_retry_delay()->set_seconds(nanos / 1'000'000'000);
-    retry.mutable_retry_delay()->set_nanos(static_cast<int32_t>(nanos % 1'000'000'000));
-    details.add_details()->PackFrom(retry);
+    add("retry_delay_ns", absl::StrCat(absl::ToInt64Nanoseconds(*detail.retry_delay)));
   }
-  google::rpc::ErrorInfo own;
-  own.set_domain(std::string(kClientDomain));
-  auto& metadata = *own.mutable_metadata();
-  metadata["request_id"] = detail.request_id;
-  metadata["retryable"] = detail.retryable ? "1" : "0";
-  metadata["outcome_unknown"] = detail.outcome_unknown ? "1" : "0";
-  metadata["attempts"] = absl::StrCat(detail.attempts);
-  metadata["level_reached"] = std::string(LevelName(detail.level_reached));
-  if (detail.sequence.has_value()) metadata["sequence"] = absl::StrCat(*detail.sequence);
-  details.add_details()->PackFrom(own);
+  if (detail.retryable) add("retryable", "1");
+  if (detail.outcome_unknown) add("outcome_unknown", "1");
+  add("attempts", absl::StrCat(detail.attempts));
+  for (const auto& [key, value] : detail.metadata) add(absl::StrCat(kMetadataPrefix, key), value);
   absl::Status status(code, message);
-  status.SetPayload(kPayloadUrl, absl::Cord(details.SerializeAsString()));
+  status.SetPayload(kPayloadUrl, absl::Cord(payload));
   return status;
 }
 
 ErrorDetail DetailOf(const absl::Status& status) {
+  ErrorDetail detail;
   const absl::optional<absl::Cord> payload = status.GetPayload(kPayloadUrl);
-  google::rpc::Status details;
-  if (!payload.has_value() || !details.ParseFromString(std::string(*payload))) return {};
-  return Decode(details);
+  if (!payload.has_value()) return detail;
+  const std::string text(*payload);
+  for (const absl::string_view line : absl::StrSplit(text, '\n', absl::SkipEmpty())) {
+    const std::pair<absl::string_view, absl::string_view> field =
+        absl::StrSplit(line, absl::MaxSplits('=', 1));
+    std::string value;
+    if (absl::CUnescape(field.second, &value)) TakeField(field.first, value, &detail);
+  }
+  return detail;
 }
 
 }  // namespace tandem::client

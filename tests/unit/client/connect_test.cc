@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "tandem/client/client.h"
+#include "tests/unit/client/fake_scheduler.h"
 #include "tests/unit/client/scripted_server.h"
 
 namespace tandem::client {
@@ -58,8 +59,11 @@ TEST(ConnectTest, WaitReadyTellsADaemonThatDoesNotServe) {
   ScriptedServer server;
   server.Start();
   server.SetServing(false);
-  std::unique_ptr<Client> client = ConnectTo(server.address());
-  const absl::Status status = client->WaitReady(absl::Milliseconds(250));
+  ClientOptions options;
+  options.address = server.address();
+  options.scheduler = std::make_shared<FakeScheduler>();
+  const std::unique_ptr<Client> client = *Client::Connect(std::move(options));
+  const absl::Status status = client->WaitReady(absl::Seconds(20));
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
   EXPECT_NE(status.message().find("not serving"), absl::string_view::npos) << status;
   server.SetServing(true);
