@@ -27,6 +27,8 @@ struct JournalOptions {
   uint64_t reserve_bytes = 16ull << 20;  // below the cap, for records that free room
   int64_t retention_ms = 900'000;        // a segment is kept this long after its last record
   int64_t idle_mark_ms = 50;             // quiet this long: write a durable mark
+  std::string writer;                    // whose journal it is; another's is refused; "": any
+  std::string owner;                     // what the lock file says of us; "": pid and host
   std::vector<std::string> targets;      // names of those whose checkpoints count
 };
 
@@ -69,7 +71,8 @@ class Journal {
   };
 
   // Called for every record that is kept, oldest first, from a segment's footer where there is a
-  // good one. Payloads are not read.
+  // good one. Payloads are not read. Of a segment that retired before its retention time was over
+  // the records are still shown, so that request ids stay known; their place has segment 0.
   using Visitor = absl::FunctionRef<void(const RecordHeader&, const RecordPlace&)>;
 
   // Locks, syncs, reads, cuts a torn tail, takes a new epoch. `witnessed`: the largest sequence
@@ -98,10 +101,10 @@ class Journal {
 
   // Puts the records, whose sequences must be next_sequence() and following, into the open group:
   // all in one group and one segment. Requires Admit for the same amount just before, on the same
-  // turn of the loop. Fills in wall time and CRC; returns the places.
+  // turn of the loop. Fills in wall time, payload length and CRC.
   virtual void Append(std::vector<Record> records) = 0;
 
-  // The place of a durable, kept record; used for upload chunks. NOT_FOUND otherwise.
+  // The place of an upload chunk that is durable and kept. NOT_FOUND for anything else.
   [[nodiscard]] virtual absl::StatusOr<RecordPlace> PlaceOf(Sequence sequence) const = 0;
 
   // `target` has applied (or parked) and made durable everything up to `checkpoint`.
@@ -116,6 +119,7 @@ class Journal {
   [[nodiscard]] virtual Sequence retired() const = 0;
 
   // Commits what was appended, writes a durable mark and closes the files. The lock goes with it.
+  // Without it the destructor just stops everything; descriptors stay open until the process ends.
   virtual Awaitable<absl::Status> Close() = 0;
 };
 

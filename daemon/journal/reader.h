@@ -13,7 +13,8 @@
 
 namespace tandem {
 
-// Owner: one thread. One Read at a time; ReadPayload may run beside it and beside others.
+// Owner: one thread. One Seek, Read or Close at a time; ReadAt may run beside it and
+// beside others.
 class JournalReader {
  public:
   // `directory`: the journal's, absolute. Touches nothing yet.
@@ -39,11 +40,16 @@ class JournalReader {
   Awaitable<absl::StatusOr<std::vector<PlacedRecord>>> Read(size_t max_bytes);
 
   // Reads one record again and checks its CRCs and its sequence. DATA_LOSS if it is not there.
+  // NOT_FOUND if its segment was retired.
   Awaitable<absl::StatusOr<Record>> ReadAt(RecordPlace place, Sequence sequence);
+
+  // Closes the files; no ReadAt may be under way. The next Seek begins anew. Without it they stay
+  // open until the process ends.
+  Awaitable<void> Close();
 
  private:
   class Impl;
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;
 };
 
 }  // namespace tandem

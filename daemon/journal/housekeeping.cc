@@ -1,0 +1,179 @@
+// The journal's background: files ahead of need, footers, checks, retirement, state.
+#include <utility>
+
+#include "daemon/base/check.h"
+#include "daemon/base/status.h"
+#include "daemon/journal/directory.h"
+#include "daemon/journal/journal_impl.h"
+#include "daemon/journal/sealed_check.h"
+
+namespace tandem {
+namespace {
+
+constexpr int64_t kRoundNs = 1'000'000'000;
+
+}  // namespace
+
+void JournalImpl::LoopEnded() {
+  --loops_;
+  ended_.Notify();
+}
+
+void JournalImpl::Fail(const absl::Status& why) {
+  if (!failed_.ok() || stopped_) return;
+  failed_ = why;
+  env_.log.Error("journal_failed", {{"why", why}});
+  SetState(JournalState::kFailed, why);
+  work_.Notify();
+  file_.Notify();
+}
+
+void JournalImpl::SetState(JournalState state, const absl::Status& why) {
+  if (state == state_ || stopped_) return;
+  state_ = state;
+  listener_->OnState(state, why);
+}
+
+void JournalImpl::UpdateState() {
+  if (!failed_.ok()) return;
+  Room room = Room::kYes;
+  if (refused_bytes_ != 0) {
+    room = RoomFor(refused_bytes_, refused_internal_);
+    if (room == Room::kYes || room == Room::kWait) refused_bytes_ = 0;
+  }
+  if (room == Room::kDisk || (starved_ && !pool_.ready() && pool_.disk_full())) {
+    SetState(JournalState::kDiskFull, pool_.error());
+  } else if (room == Room::kCap) {
+    SetState(JournalState::kFull, absl::ResourceExhaustedError("journal is at its cap"));
+  } else {
+    SetState(JournalState::kServing, absl::OkStatus());
+  }
+}
+
+bool JournalImpl::WantsFile() const {
+  if (pool_.ready() || !failed_.ok()) return false;
+  return starved_ || set_.kept_bytes() + options_.segment_bytes <= options_.max_bytes;
+}
+
+Awaitable<void> JournalImpl::PrepareLoop(Self self) {
+  co_await self->pool_.PrepareLoop([journal = self.get()] { return journal->WantsFile(); });
+  self->LoopEnded();
+}
+
+void JournalImpl::Housekeep() {
+  housekeep_due_ = true;
+  housekeep_.Notify();
+}
+
+Awaitable<void> JournalImpl::HousekeepLoop(Self self) {
+  JournalImpl& journal = *self;
+  while (!journal.stopping()) {
+    journal.housekeep_due_ = false;
+    co_await journal.RetireSome();
+    if (journal.stopping()) break;
+    journal.UpdateState();
+    if (!journal.housekeep_due_)
+      (void)co_await journal.housekeep_.WaitFor(journal.env_.clock, kRoundNs);
+  }
+  journal.LoopEnded();
+}
+
+Awaitable<void> JournalImpl::RetireSome() {
+  bool freed = false;
+  while (!stopping() && co_await RetireOne()) freed = true;
+  if (freed) pool_.Wake();
+  while (!stopping()) {
+    const std::optional<KeptFooter> footer = set_.TakeExpiredFooter(env_.clock.WallMs());
+    if (!footer) break;
+    // One that stays for an error goes at the next start.
+    (void)co_await env_.files.Unlink(files_.segments, FooterName(footer->id));
+  }
+}
+
+// False: nothing may go now, or it did not work; the next round tries again.
+Awaitable<bool> JournalImpl::RetireOne() {
+  const KeptSegment* retirable = set_.Retirable(durable_, env_.clock.WallMs());
+  if (retirable == nullptr || retirable->id == checking_) co_return false;
+  const KeptSegment segment = *retirable;
+  const bool keep_footer = set_.KeepFooterOf(segment, env_.clock.WallMs());
+  if (!segment.IsVoid() && retired_ < segment.last) {
+    TANDEM_CHECK(segment.first == retired_ + 1);
+    TANDEM_CHECK(segment.last <= set_.Releasable(durable_));
+    listener_->OnRetired(segment.last);
+    retired_ = segment.last;
+    chunks_.erase(chunks_.begin(), chunks_.upper_bound(retired_));
+  }
+  const bool reusable = segment.full_size && segment.bytes == options_.segment_bytes;
+  const absl::Status status = co_await pool_.Recycle(segment.id, reusable);
+  if (stopped_) co_return false;
+  if (!status.ok()) {
+    env_.log.Warning("journal_retire_failed", {{"segment", segment.id}, {"why", status}});
+    co_return false;
+  }
+  set_.Remove(segment.id);
+  if (segment.IsVoid()) co_return true;
+  ++counters_.segments_retired;
+  if (!segment.footer) co_return true;
+  if (keep_footer) {
+    set_.AddFooter({segment.id, segment.wall_time_ms});
+  } else {
+    (void)co_await env_.files.Unlink(files_.segments, FooterName(segment.id));
+  }
+  co_return !stopped_;
+}
+
+// A footer that is missing first: until it is there, the next start must read the segment.
+KeptSegment* JournalImpl::NextToCheck() {
+  KeptSegment* next = nullptr;
+  for (KeptSegment& segment : set_.all()) {
+    if (!set_.IsSealed(segment) || segment.IsVoid()) continue;
+    if (!segment.footer) return &segment;
+    if (!segment.checked && next == nullptr) next = &segment;
+  }
+  return next;
+}
+
+Awaitable<void> JournalImpl::CheckLoop(Self self) {
+  JournalImpl& journal = *self;
+  while (!journal.stopping() && journal.failed_.ok()) {
+    const KeptSegment* next = journal.NextToCheck();
+    if (next == nullptr) {
+      co_await journal.check_.Wait();
+      continue;
+    }
+    journal.checking_ = next->id;
+    const absl::Status status = co_await journal.CheckOne(*next);
+    journal.checking_ = 0;
+    if (journal.stopping()) break;
+    journal.Housekeep();
+    if (status.ok()) continue;
+    if (absl::IsDataLoss(status)) {
+      journal.Fail(status);
+      break;
+    }
+    journal.env_.log.Warning("journal_check_failed", {{"why", status}});
+    (void)co_await journal.check_.WaitFor(journal.env_.clock, kRoundNs);
+  }
+  journal.LoopEnded();
+}
+
+Awaitable<absl::Status> JournalImpl::CheckOne(KeptSegment segment) {
+  const auto go = [this] {
+    return stopped_ ? CheckGo::kNoFiles : closing_ ? CheckGo::kStop : CheckGo::kOn;
+  };
+  CO_ASSIGN_OR_RETURN(
+      const SealedCheck check,
+      co_await CheckSealedSegment(env_, files_.segments, segment, !segment.footer, go));
+  if (!segment.footer) {
+    const std::string name = FooterName(segment.id);
+    CO_RETURN_IF_ERROR(
+        co_await ReplaceFile(env_.files, files_.segments, name + ".tmp", name, check.footer));
+  }
+  KeptSegment* kept = set_.Find(segment.id);
+  TANDEM_CHECK(kept != nullptr);  // it is not retired while it is checked
+  kept->footer = true;
+  kept->checked = true;
+  co_return absl::OkStatus();
+}
+
+}  // namespace tandem

@@ -1,0 +1,50 @@
+// A segment's header block, and the names of files in `segments/`.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "daemon/journal/record_codec.h"
+
+namespace tandem {
+
+struct SegmentHeader {
+  uint64_t id = 0;
+  Sequence first = 0;  // its first record's; all before it were durable when it was made
+  uint64_t epoch = 0;
+  int64_t created_ms = 0;  // wall time
+  uint64_t salt = 0;
+  uint64_t bytes = 0;       // the segment's full size
+  Sequence supersedes = 0;  // records from here on in older segments are void; 0: there are none
+  friend bool operator==(const SegmentHeader&, const SegmentHeader&) = default;
+  [[nodiscard]] SegmentKey key() const { return {id, salt}; }
+};
+
+// kSegmentHeaderBytes long.
+[[nodiscard]] std::string EncodeSegmentHeader(const SegmentHeader& header);
+
+// DATA_LOSS if it is damaged, FAILED_PRECONDITION if a newer version wrote it.
+[[nodiscard]] absl::StatusOr<SegmentHeader> DecodeSegmentHeader(absl::string_view block);
+
+[[nodiscard]] std::string SegmentName(uint64_t id);   // "000000000000002a.seg"
+[[nodiscard]] std::string FooterName(uint64_t id);    // "000000000000002a.idx"
+[[nodiscard]] std::string FreeName(uint64_t number);  // "free-7": zeroed or recycled, ready
+[[nodiscard]] std::string NewName(uint64_t number);   // "new-7": being made, of no value yet
+
+enum class SegmentFile { kSegment, kFooter, kFooterTemp, kFree, kNew };
+
+struct SegmentFileName {
+  SegmentFile kind;
+  uint64_t number;  // the id, or the number of a free one
+};
+
+// nullopt: not ours.
+[[nodiscard]] std::optional<SegmentFileName> ParseSegmentFileName(absl::string_view name);
+
+// "journal damaged: segment .., offset .., sequence ..: <what>".
+[[nodiscard]] absl::Status JournalDamage(uint64_t segment, uint64_t offset, Sequence sequence,
+                                         absl::string_view what);
+
+}  // namespace tandem

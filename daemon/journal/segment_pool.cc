@@ -1,0 +1,153 @@
+#include "daemon/journal/segment_pool.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "daemon/base/check.h"
+#include "daemon/base/status.h"
+#include "daemon/journal/directory.h"
+
+namespace tandem {
+namespace {
+
+constexpr size_t kMaxReady = 2;
+constexpr uint64_t kZeroPieceBytes = 256 << 10;
+// So that no sync of zeros takes long: the disk is the commit loop's too.
+constexpr uint64_t kZeroSyncBytes = 4 << 20;
+constexpr int64_t kRetryNs = 1'000'000'000;
+
+}  // namespace
+
+SegmentPool::SegmentPool(Env& env, FileHandle directory, uint64_t segment_bytes,
+                         std::function<void()> changed)
+    : env_(env),
+      directory_(directory),
+      segment_bytes_(segment_bytes),
+      wake_(env.executor),
+      changed_(std::move(changed)) {}
+
+void SegmentPool::Adopt(std::vector<std::string> ready, uint64_t next_number) {
+  ready_.assign(ready.begin(), ready.end());
+  next_number_ = next_number;
+}
+
+void SegmentPool::Stop() {
+  stopped_ = true;
+  wake_.Notify();
+}
+
+bool SegmentPool::disk_full() const { return IsNoRoom(error_); }
+
+Awaitable<void> SegmentPool::PrepareLoop(std::function<bool()> wanted) {
+  while (!stopped_) {
+    if (!wanted()) {
+      co_await wake_.Wait();
+      continue;
+    }
+    error_ = co_await PrepareOne();
+    failures_ = error_.ok() || disk_full() ? 0 : failures_ + 1;
+    changed_();
+    if (stopped_) co_return;
+    if (error_.ok()) continue;
+    env_.log.Warning("journal_prepare_failed", {{"error", error_}});
+    (void)co_await wake_.WaitFor(env_.clock, kRetryNs);
+  }
+}
+
+Awaitable<absl::Status> SegmentPool::CheckRoom() {
+  const absl::StatusOr<FileSystemStat> stat = co_await env_.files.StatFs(directory_);
+  // Asking first spares a full disk a segment's worth of writes every second.
+  if (stat.ok() && stat->free_bytes < segment_bytes_) {
+    co_return ErrnoStatus(ENOSPC, "no room for another journal segment");
+  }
+  co_return absl::OkStatus();
+}
+
+Awaitable<absl::Status> SegmentPool::FillWithZeros(FileHandle file) {
+  const std::string zeros(std::min(kZeroPieceBytes, segment_bytes_), '\0');
+  uint64_t synced = 0;
+  for (uint64_t at = 0; at < segment_bytes_;) {
+    if (stopped_) co_return absl::CancelledError("journal is closing");
+    const uint64_t length = std::min<uint64_t>(zeros.size(), segment_bytes_ - at);
+    const absl::string_view piece = absl::string_view(zeros).substr(0, length);
+    CO_RETURN_IF_ERROR(co_await env_.files.Write(file, piece, at));
+    at += length;
+    if (at - synced < kZeroSyncBytes && at < segment_bytes_) continue;
+    CO_RETURN_IF_ERROR(co_await env_.files.Sync(file));
+    synced = at;
+  }
+  co_return absl::OkStatus();
+}
+
+Awaitable<absl::Status> SegmentPool::PrepareOne() {
+  CO_RETURN_IF_ERROR(co_await CheckRoom());
+  const uint64_t number = next_number_++;
+  const std::string name = NewName(number);
+  CO_ASSIGN_OR_RETURN(const FileHandle file,
+                      co_await env_.files.Open(directory_, name, O_RDWR | O_CREAT | O_TRUNC));
+  absl::Status status = co_await FillWithZeros(file);
+  (void)co_await env_.files.Close(file);
+  if (status.ok()) {
+    status = co_await env_.files.Rename(directory_, name, directory_, FreeName(number));
+  }
+  if (status.ok()) {
+    ready_.push_back(FreeName(number));
+    co_return status;
+  }
+  if (!stopped_) (void)co_await env_.files.Unlink(directory_, name);
+  co_return status;
+}
+
+Awaitable<absl::Status> SegmentPool::WriteAndName(FileHandle file, std::string name,
+                                                  const SegmentHeader& header,
+                                                  absl::string_view records) {
+  const std::string block = EncodeSegmentHeader(header);
+  CO_RETURN_IF_ERROR(co_await env_.files.Write(file, block, 0));
+  CO_RETURN_IF_ERROR(co_await env_.files.Write(file, records, kSegmentHeaderBytes));
+  CO_RETURN_IF_ERROR(co_await env_.files.Sync(file));
+  CO_RETURN_IF_ERROR(
+      co_await env_.files.Rename(directory_, name, directory_, SegmentName(header.id)));
+  co_return co_await env_.files.Sync(directory_);
+}
+
+Awaitable<absl::StatusOr<SegmentPool::Taken>> SegmentPool::Take(SegmentHeader header,
+                                                                absl::string_view records) {
+  Taken taken;
+  std::string name;
+  int flags = O_RDWR;
+  if (!ready_.empty()) {
+    name = ready_.front();
+    ready_.pop_front();
+    taken.full_size = true;
+  } else {
+    name = NewName(next_number_++);
+    flags |= O_CREAT | O_TRUNC;
+  }
+  wake_.Notify();
+  CO_ASSIGN_OR_RETURN(taken.file, co_await env_.files.Open(directory_, name, flags));
+  const absl::Status status = co_await WriteAndName(taken.file, name, header, records);
+  if (status.ok()) co_return taken;
+  (void)co_await env_.files.Close(taken.file);
+  (void)co_await env_.files.Unlink(directory_, name);
+  co_return status;
+}
+
+Awaitable<absl::Status> SegmentPool::Recycle(uint64_t id, bool reusable) {
+  const std::string name = FreeName(next_number_++);
+  const absl::Status renamed =
+      co_await env_.files.Rename(directory_, SegmentName(id), directory_, name);
+  if (!renamed.ok() && ErrnoOf(renamed) != ENOENT) co_return renamed;
+  // Also when it was gone: an earlier try may have got this far.
+  CO_RETURN_IF_ERROR(co_await env_.files.Sync(directory_));
+  if (!renamed.ok()) co_return absl::OkStatus();
+  if (reusable && ready_.size() < kMaxReady) {
+    ready_.push_back(name);
+    changed_();
+  } else {
+    (void)co_await env_.files.Unlink(directory_, name);
+  }
+  co_return absl::OkStatus();
+}
+
+}  // namespace tandem
