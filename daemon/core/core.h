@@ -25,6 +25,9 @@ struct WriteRequest {
   int64_t wait_timeout_ms = 60'000;   // how long it waits
 };
 
+// At most so many parked writes of one target are shown.
+inline constexpr size_t kMaxParkedShown = 100;
+
 struct TargetOutcome {
   std::string target;
   TargetWriteState state = TargetWriteState::kPending;
@@ -91,7 +94,8 @@ struct CoreView {
 
 using LaneChannel = Channel<internal::v1::CoreMessage, internal::v1::LaneMessage>;
 
-// Owner: core's thread, which runs env.executor. Every call and every callback is on it.
+// Owner: core's thread, which runs env.executor. Every call and every callback is on it; no
+// callback comes inside the call that it was handed to.
 class Core {
  public:
   struct Listener {

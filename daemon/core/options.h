@@ -12,6 +12,11 @@ namespace tandem {
 struct CoreTarget {
   std::string name;  // "local", "corebank"
   std::string path;  // for status only
+  // What its lane saved last, read from the lane's state before the start; 0: unknown. Everything
+  // up to `saved_checkpoint` is applied there (or parked): where the path states begin.
+  Sequence saved_checkpoint = 0;
+  // The largest sequence that the lane's state proves to have been durable in the journal.
+  Sequence witnessed = 0;
 };
 
 struct CoreOptions {

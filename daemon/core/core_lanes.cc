@@ -1,0 +1,147 @@
+// What core does with what its lanes say, and what it shows of them.
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "daemon/base/status.h"
+#include "daemon/core/core_impl.h"
+
+namespace tandem {
+
+void CoreImpl::AttachLane(const std::string& target, std::unique_ptr<LaneChannel> channel) {
+  const std::optional<size_t> lane = progress_.IndexOf(target);
+  if (!lane.has_value()) {
+    env_.log.Error("lane_unknown", {{"target", target}});
+    channel->Close();
+    return;
+  }
+  lanes_[*lane]->Attach(std::move(channel));
+  lanes_[*lane]->SendTail(journal_->tail(), journal_->appended());
+  intake_.OnLaneAttached(*lane);
+  NotifyHealth();
+}
+
+bool CoreImpl::Ask(size_t lane, uint64_t question, const std::string& path) {
+  return lanes_[lane]->Ask(question, path);
+}
+
+void CoreImpl::OnLaneMessage(size_t lane, internal::v1::LaneMessage message) {
+  const absl::Status status = TakeLaneMessage(lane, message);
+  if (!status.ok()) {
+    env_.log.Error("lane_claim_impossible", {{"target", progress_.name(lane)}, {"error", status}});
+    lanes_[lane]->Disconnect(absl::StrCat("disconnected: ", status.message()));
+  }
+  moved_.Notify();
+}
+
+absl::Status CoreImpl::TakeLaneMessage(size_t lane, const internal::v1::LaneMessage& message) {
+  LaneEndpoint& endpoint = *lanes_[lane];
+  if (message.has_hello()) RETURN_IF_ERROR(OnHello(lane, message.hello()));
+  if (!endpoint.greeted()) {
+    return absl::FailedPreconditionError("the lane's first message is not its hello");
+  }
+  RETURN_IF_ERROR(OnProgress(lane, message));
+  for (const auto& answer : message.answers()) {
+    endpoint.OnAnswer(answer.id());
+    intake_.OnAnswer(lane, answer);
+  }
+  if (message.drained()) endpoint.OnDrained();
+  if (message.has_status() && endpoint.OnStatus(message.status())) {
+    env_.log.Info("target_health",
+                  {{"target", progress_.name(lane)},
+                   {"health", internal::v1::LaneHealth_Name(message.status().health())},
+                   {"reason", message.status().reason()}});
+    NotifyHealth();
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CoreImpl::OnHello(size_t lane, const internal::v1::LaneHello& hello) {
+  TargetProgress& target = progress_.target(lane);
+  const Sequence before = target.checkpoint();
+  RETURN_IF_ERROR(target.Hello(hello, progress_.durable()));
+  lanes_[lane]->OnHello(hello);
+  if (hello.checkpoint() < before) {
+    env_.log.Error(
+        "lane_checkpoint_went_back",
+        {{"target", progress_.name(lane)}, {"before", before}, {"now", hello.checkpoint()}});
+  }
+  env_.log.Info("lane_connected", {{"target", progress_.name(lane)},
+                                   {"checkpoint", hello.checkpoint()},
+                                   {"parked", hello.parked_size()},
+                                   {"io_engine", hello.io_engine()}});
+  OnCheckpoint(lane);
+  intake_.OnUnparked();
+  intake_.OnTargetChanged(lane);
+  return absl::OkStatus();
+}
+
+absl::Status CoreImpl::OnProgress(size_t lane, const internal::v1::LaneMessage& message) {
+  TargetProgress& target = progress_.target(lane);
+  const Sequence durable = progress_.durable();
+  for (const auto& parked : message.parked()) {
+    RETURN_IF_ERROR(target.Park(parked, durable));
+    env_.log.Warning("write_parked", {{"target", progress_.name(lane)},
+                                      {"sequence", parked.sequence()},
+                                      {"error", parked.error()}});
+  }
+  for (const auto& span : message.unparked()) target.Unpark(span);
+  for (const auto& span : message.durable()) RETURN_IF_ERROR(target.Settle(span, durable));
+  if (message.checkpoint() > target.checkpoint()) {
+    RETURN_IF_ERROR(target.Checkpoint(message.checkpoint(), durable));
+    OnCheckpoint(lane);
+  }
+  if (message.unparked_size() > 0) intake_.OnUnparked();
+  for (const auto& parked : message.parked()) {
+    intake_.OnSettled(lane, parked.sequence(), parked.sequence());
+  }
+  for (const auto& span : message.durable()) intake_.OnSettled(lane, span.first(), span.last());
+  if (message.checkpoint() > 0) intake_.OnSettled(lane, 1, message.checkpoint());
+  return absl::OkStatus();
+}
+
+void CoreImpl::OnCheckpoint(size_t lane) {
+  const Sequence checkpoint = progress_.target(lane).checkpoint();
+  if (checkpoint > 0) journal_->SetCheckpoint(progress_.name(lane), checkpoint);
+  intake_.OnCheckpoint();
+  uploads_.OnCheckpoint();
+}
+
+CoreView CoreImpl::View() {
+  CoreView view;
+  view.journal_state = state_;
+  view.journal_reason = state_reason_;
+  view.appended = journal_->appended();
+  view.durable = progress_.durable();
+  view.retired = journal_->retired();
+  view.journal_bytes = journal_->bytes_used();
+  view.epoch = journal_->recovery().epoch;
+  for (size_t i = 0; i < lanes_.size(); ++i) view.targets.push_back(ViewTarget(i));
+  return view;
+}
+
+TargetView CoreImpl::ViewTarget(size_t lane) {
+  const TargetProgress& target = progress_.target(lane);
+  TargetView view;
+  view.name = progress_.name(lane);
+  view.path = options_.targets[lane].path;
+  view.status = lanes_[lane]->Status();
+  view.target_id = lanes_[lane]->target_id();
+  view.io_engine = lanes_[lane]->io_engine();
+  view.checkpoint = target.checkpoint();
+  view.applied = target.applied();
+  const TargetLag lag = target.Lag(intake_.lag());
+  view.lag_writes = lag.writes;
+  view.lag_bytes = lag.bytes;
+  if (lag.oldest > 0) {
+    view.lag_ms = std::max<int64_t>(0, intake_.NowMs() - intake_.lag().WallMs(lag.oldest));
+  }
+  view.parked_count = target.parked().size();
+  for (const auto& [sequence, parked] : target.parked()) {
+    if (view.parked.size() == kMaxParkedShown) break;
+    view.parked.push_back(parked);
+  }
+  return view;
+}
+
+}  // namespace tandem

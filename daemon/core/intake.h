@@ -1,0 +1,143 @@
+// The way of a write through core: known already? room for it? what are its paths? then sequenced,
+// journaled and acknowledged.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/functional/any_invocable.h"
+#include "daemon/core/acknowledgements.h"
+#include "daemon/core/admission.h"
+#include "daemon/core/core.h"
+#include "daemon/core/lag_index.h"
+#include "daemon/core/path_questions.h"
+#include "daemon/core/path_queue.h"
+#include "daemon/core/path_states.h"
+#include "daemon/core/request_index.h"
+#include "daemon/core/sequencer.h"
+#include "daemon/core/target_progress.h"
+
+namespace tandem {
+
+// A write that has been validated, on its way to its sequence.
+struct IntakeWrite {
+  Uuid request_id;
+  std::vector<Operation> operations;
+  Digest digest{};
+  std::optional<UploadFacts> upload;
+  // Only asks whether it would be possible: nothing is journaled, the reply is empty.
+  bool probe = false;
+  Level level = Level::kJournaled;
+  int64_t deadline_ns = 0;  // monotonic: when the caller must have an answer
+  WriteDone done;
+  // If set: called once it is sequenced (with its sequence) or refused (0), before the answer.
+  absl::AnyInvocable<void(Sequence)> left;
+  uint64_t bytes = 0;  // payload, as counted in the budget
+};
+
+// Owner: core's thread.
+class Intake {
+ public:
+  Intake(Env& env, const CoreOptions& options, Progress& progress, PathQuestions::Lanes& lanes);
+  Intake(const Intake&) = delete;
+  Intake& operator=(const Intake&) = delete;
+
+  // At the start: every record that the journal kept, oldest first; then the journal itself.
+  void Recover(const RecordHeader& record);
+  void Begin(Journal& journal);
+
+  // Takes the write over. Counts it in the budget until it is answered.
+  void Submit(IntakeWrite write);
+  void WaitDurable(WriteKey key, Level level, int64_t deadline_ns, WriteDone done);
+  [[nodiscard]] absl::StatusOr<WriteInfo> GetWrite(const WriteKey& key);
+
+  // For an upload that begins: answers from an earlier attempt that committed, if there was one
+  // (true; `done` is taken then), or refuses (true). Otherwise the id belongs to the upload until
+  // ReleaseId.
+  bool ReserveId(const UploadRequest& request, int64_t deadline_ns, WriteDone& done);
+  void ReleaseId(const Uuid& id) { reserved_.erase(id); }
+
+  // A record that is no client's write: a chunk (`internal` false) or what frees room. The refusal
+  // of Journal::Admit, or its sequence.
+  absl::StatusOr<Sequence> AppendOwn(Record record, bool internal);
+
+  // The journal's watermark and its end.
+  void OnDurable();
+  void OnJournalFailed(const absl::Status& why);
+  // A target's progress changed.
+  void OnSettled(size_t target, Sequence first, Sequence last);
+  void OnTargetChanged(size_t target);
+  void OnCheckpoint();
+  void OnUnparked();
+  // A lane answered, came, or can be asked more.
+  void OnAnswer(size_t lane, const internal::v1::PathAnswer& answer);
+  void OnLaneAttached(size_t lane) { questions_.OnLaneAttached(lane); }
+
+  // Nothing new is sequenced any more; who waits for a path state is refused.
+  void StopSequencing();
+  // Whoever still waits is told what was reached.
+  void AnswerAll() { acknowledgements_.ExpireAll(); }
+
+  [[nodiscard]] int64_t DeadlineNs(int64_t wait_timeout_ms);
+  [[nodiscard]] int64_t NowMs();
+  [[nodiscard]] const LagIndex& lag() const { return lag_; }
+  [[nodiscard]] uint64_t unanswered() const { return budget_.writes(); }
+  // Answers with an error, not inside the caller's call.
+  void AnswerLater(WriteDone done, absl::StatusOr<WriteReply> reply);
+
+ private:
+  struct Waiting {
+    IntakeWrite write;
+    int64_t limit_ns = 0;  // for what lanes have to say
+    // Called after it left: sequenced, or refused with this once `depends_on` is durable.
+    std::vector<absl::AnyInvocable<void(const absl::Status& refusal, Sequence depends_on)>> joined;
+  };
+
+  void Route(IntakeWrite write);
+  bool AnswerKnown(IntakeWrite& write);
+  bool JoinWaiting(IntakeWrite& write);
+  // Sequenced or refused: true. Otherwise lanes have to be asked about `unknown`.
+  bool Settle(IntakeWrite& write, std::vector<std::string>& unknown, absl::Status& refusal,
+              Sequence& depends_on);
+  void Journalize(IntakeWrite& write, std::vector<Record> records);
+  void Refuse(IntakeWrite& write, absl::Status refusal, Sequence depends_on);
+  void Enqueue(IntakeWrite write, const std::vector<std::string>& unknown);
+  void Retry(Ticket ticket);
+  void Leave(Ticket ticket, const absl::Status& refusal, Sequence depends_on);
+  void RefuseWaiting(Ticket ticket, absl::Status refusal);
+  void OnLimit(Ticket ticket);
+  void RunReady();
+  [[nodiscard]] const IndexedRequest* Find(const WriteKey& key) const;
+
+  Env& env_;
+  const CoreOptions& options_;
+  Progress& progress_;
+  Journal* journal_ = nullptr;
+  PathStates states_;
+  Sequencer sequencer_;
+  RequestIndex index_;
+  LagIndex lag_;
+  Budget budget_;
+  PathQueue queue_;
+  PathQuestions questions_;
+  Acknowledgements acknowledgements_;
+  Timeouts limits_;
+  bool stopped_ = false;
+  bool first_seen_ = false;
+  Ticket next_ticket_ = 1;
+  absl::btree_map<Ticket, Waiting> waiting_;
+  absl::flat_hash_map<Uuid, Ticket> waiting_ids_;
+  absl::flat_hash_set<Uuid> reserved_;
+  std::deque<Ticket> ready_;
+  std::deque<absl::AnyInvocable<void()>> rejoining_;
+  bool running_ = false;
+};
+
+}  // namespace tandem

@@ -1,0 +1,211 @@
+// What moves core's writes on: the journal, the lanes, the start and the end.
+#include <algorithm>
+#include <utility>
+
+#include "daemon/base/reason.h"
+#include "daemon/core/intake.h"
+
+namespace tandem {
+namespace {
+
+constexpr int64_t kNsPerMs = 1'000'000;
+constexpr int64_t kBeginningRetryMs = 100;
+
+bool IsUserRecord(RecordType type) { return type <= RecordType::kUploadCommit; }
+
+absl::Status NotFound() {
+  return tandem::Refuse(Reason::kWriteNotFound, "no such write is known (any more)");
+}
+
+}  // namespace
+
+void Intake::Recover(const RecordHeader& record) {
+  if (record.type == RecordType::kDurableMark) return;
+  if (!std::exchange(first_seen_, true) && record.sequence > 1) {
+    index_.RaiseFloor(record.wall_time_ms);
+  }
+  index_.Advance(record.wall_time_ms);
+  const bool user = IsUserRecord(record.type);
+  const bool upload = record.type == RecordType::kUploadCommit;
+  lag_.Add(record.sequence, record.wall_time_ms,
+           !user ? 0 : (upload ? record.result_size : record.payload_length), user);
+  if (!user) return;
+  index_.Add(record);
+  if (record.sequence > progress_.MinCheckpoint()) states_.Apply(record, /*recovering=*/true);
+}
+
+void Intake::Begin(Journal& journal) {
+  journal_ = &journal;
+  if (!first_seen_ && journal.next_sequence() > 1) index_.RaiseFloor(env_.clock.WallMs());
+  index_.Advance(env_.clock.WallMs());
+  lag_.Forget(progress_.MinCheckpoint());
+}
+
+int64_t Intake::DeadlineNs(int64_t wait_timeout_ms) {
+  return env_.clock.MonotonicNs() + wait_timeout_ms * kNsPerMs;
+}
+
+int64_t Intake::NowMs() {
+  index_.Advance(env_.clock.WallMs());
+  return index_.now_ms();
+}
+
+const IndexedRequest* Intake::Find(const WriteKey& key) const {
+  if (const Uuid* id = std::get_if<Uuid>(&key)) return index_.Find(*id);
+  return index_.FindBySequence(std::get<Sequence>(key));
+}
+
+void Intake::WaitDurable(WriteKey key, Level level, int64_t deadline_ns, WriteDone done) {
+  if (absl::Status status = budget_.Take(0); !status.ok()) {
+    boost::asio::post(env_.executor,
+                      [done = std::move(done), status]() mutable { done(std::move(status)); });
+    return;
+  }
+  if (const Uuid* id = std::get_if<Uuid>(&key)) {
+    if (const auto it = waiting_ids_.find(*id); it != waiting_ids_.end()) {
+      waiting_.at(it->second)
+          .joined.emplace_back([this, key, level, deadline_ns, done = std::move(done)](
+                                   const absl::Status&, Sequence) mutable {
+            budget_.Answered();
+            WaitDurable(key, level, deadline_ns, std::move(done));
+          });
+      return;
+    }
+  }
+  const IndexedRequest* known = Find(key);
+  if (known == nullptr) return AnswerLater(std::move(done), NotFound());
+  acknowledgements_.Add({.first = known->first,
+                         .last = known->last(),
+                         .level = level,
+                         .deadline_ns = deadline_ns,
+                         .request_id = known->id,
+                         .results = known->Results(),
+                         .done = std::move(done)});
+}
+
+absl::StatusOr<WriteInfo> Intake::GetWrite(const WriteKey& key) {
+  const IndexedRequest* known = Find(key);
+  if (known == nullptr) return NotFound();
+  WriteInfo info;
+  info.request_id = known->id;
+  info.journaled_ms = known->journaled_ms;
+  info.reply.results = known->Results();
+  info.reply.level_reached = progress_.LevelOf(known->first, known->last());
+  info.reply.targets = progress_.OutcomesOf(known->first, known->last());
+  return info;
+}
+
+bool Intake::ReserveId(const UploadRequest& request, int64_t deadline_ns, WriteDone& done) {
+  IntakeWrite write;  // only to be answered
+  write.deadline_ns = deadline_ns;
+  write.request_id = request.request_id;
+  const auto refuse = [&](absl::Status refusal, Sequence depends_on) {
+    write.done = std::move(done);
+    Refuse(write, std::move(refusal), depends_on);
+    return true;
+  };
+  if (absl::Status status = budget_.Take(0); !status.ok()) {
+    boost::asio::post(env_.executor,
+                      [done = std::move(done), status]() mutable { done(std::move(status)); });
+    return true;
+  }
+  index_.Advance(env_.clock.WallMs());
+  const auto reused = [] {
+    return tandem::Refuse(Reason::kRequestIdReused,
+                          "request_id belongs to an earlier request with other content");
+  };
+  if (const IndexedRequest* known = index_.Find(request.request_id)) {
+    const OperationResult result = known->Results().front();
+    if (!known->is_upload() || known->upload_path() != request.path ||
+        known->upload_mode() != request.mode || request.size.value_or(result.size) != result.size ||
+        request.crc32c.value_or(result.crc32c) != result.crc32c) {
+      return refuse(reused(), known->last());
+    }
+    acknowledgements_.Add({.first = known->first,
+                           .last = known->last(),
+                           .level = request.level,
+                           .deadline_ns = deadline_ns,
+                           .request_id = known->id,
+                           .results = known->Results(),
+                           .earlier_attempt = true,
+                           .done = std::move(done)});
+    return true;
+  }
+  if (waiting_ids_.contains(request.request_id)) return refuse(reused(), 0);
+  if (reserved_.contains(request.request_id)) {
+    return refuse(tandem::Refuse(Reason::kOutcomeUnknown, "an earlier attempt is just beginning",
+                                 {.retry_after_ms = kBeginningRetryMs}),
+                  0);
+  }
+  if (absl::Status fresh = index_.CheckNew(request.request_id, 1); !fresh.ok()) {
+    return refuse(std::move(fresh), 0);
+  }
+  budget_.Answered();  // it takes its place again when it asks for the path
+  reserved_.insert(request.request_id);
+  return false;
+}
+
+absl::StatusOr<Sequence> Intake::AppendOwn(Record record, bool internal) {
+  if (absl::Status status = journal_->Admit(1, record.payload.size(), internal); !status.ok()) {
+    return status;
+  }
+  record.sequence = journal_->next_sequence();
+  record.wall_time_ms = NowMs();
+  record.payload_length = static_cast<uint32_t>(record.payload.size());
+  lag_.Add(record.sequence, record.wall_time_ms, 0, /*user=*/false);
+  const Sequence sequence = record.sequence;
+  std::vector<Record> records;
+  records.push_back(std::move(record));
+  journal_->Append(std::move(records));
+  return sequence;
+}
+
+void Intake::OnDurable() {
+  budget_.Durable(progress_.durable());
+  acknowledgements_.OnDurable();
+}
+
+void Intake::OnJournalFailed(const absl::Status& why) { acknowledgements_.OnJournalFailed(why); }
+
+void Intake::OnSettled(size_t target, Sequence first, Sequence last) {
+  acknowledgements_.OnSettled(target, first, last);
+}
+
+void Intake::OnTargetChanged(size_t target) { acknowledgements_.OnTargetChanged(target); }
+
+void Intake::OnCheckpoint() {
+  const Sequence checkpoint = progress_.MinCheckpoint();
+  states_.Settle(checkpoint,
+                 [this](Sequence sequence) { return progress_.IsParkedAnywhere(sequence); });
+  Sequence oldest = checkpoint;
+  for (size_t i = 0; i < progress_.size(); ++i) {
+    const auto& parked = progress_.target(i).parked();
+    if (!parked.empty()) oldest = std::min(oldest, parked.begin()->first);
+  }
+  lag_.Forget(oldest);
+}
+
+void Intake::OnUnparked() {
+  states_.Unpark([this](Sequence sequence) { return progress_.IsParkedAnywhere(sequence); });
+}
+
+void Intake::OnAnswer(size_t lane, const internal::v1::PathAnswer& answer) {
+  const TargetProgress& target = progress_.target(lane);
+  const std::string* path = questions_.PathOf(answer.id());
+  const bool usable = path != nullptr && target.known() &&
+                      target.checkpoint() >= states_.forgotten() && !target.IsDisturbed(*path);
+  for (const Ticket ticket : questions_.OnAnswer(lane, answer, usable)) ready_.push_back(ticket);
+  questions_.AskMore(lane);
+  RunReady();
+}
+
+void Intake::StopSequencing() {
+  stopped_ = true;
+  while (!waiting_.empty()) {
+    RefuseWaiting(waiting_.begin()->first,
+                  tandem::Refuse(Reason::kShuttingDown, "the daemon is shutting down"));
+    RunReady();
+  }
+}
+
+}  // namespace tandem

@@ -1,0 +1,158 @@
+#include "daemon/core/lane_endpoint.h"
+
+#include <algorithm>
+
+namespace tandem {
+namespace {
+
+using internal::v1::LaneStatus;
+
+// Adds the counters of `from`, which are since its lane's start, to `to`.
+void AddCounters(const LaneStatus& from, LaneStatus& to) {
+  to.set_applied_writes(to.applied_writes() + from.applied_writes());
+  to.set_applied_bytes(to.applied_bytes() + from.applied_bytes());
+  to.set_failed_attempts(to.failed_attempts() + from.failed_attempts());
+  to.set_retries(to.retries() + from.retries());
+  to.set_merged_writes(to.merged_writes() + from.merged_writes());
+  to.set_apply_seconds_sum(to.apply_seconds_sum() + from.apply_seconds_sum());
+  for (int i = 0; i < from.apply_buckets_size(); ++i) {
+    if (i < to.apply_buckets_size()) {
+      to.set_apply_buckets(i, to.apply_buckets(i) + from.apply_buckets(i));
+    } else {
+      to.add_apply_buckets(from.apply_buckets(i));
+    }
+  }
+}
+
+}  // namespace
+
+LaneEndpoint::LaneEndpoint(Env& env, Handlers handlers)
+    : env_(env), handlers_(std::move(handlers)) {
+  SetDown("lane is not connected");
+}
+
+LaneEndpoint::~LaneEndpoint() {
+  if (channel_ != nullptr) channel_->Close();
+}
+
+void LaneEndpoint::Attach(std::unique_ptr<LaneChannel> channel) {
+  DropChannel();
+  channel_ = std::move(channel);
+  status_.set_health(internal::v1::LANE_HEALTH_STARTING);
+  status_.set_reason("");
+  status_.set_since_ms(env_.clock.WallMs());
+  channel_->Start({
+      .on_message =
+          [this](internal::v1::LaneMessage message) { handlers_.on_message(std::move(message)); },
+      .on_drained = [this] { FlushIfPossible(); },
+      .on_closed =
+          [this](const absl::Status&) {
+            DropChannel();
+            SetDown("lane is not connected");
+            handlers_.on_lost();
+          },
+  });
+}
+
+void LaneEndpoint::Disconnect(absl::string_view why) {
+  if (channel_ == nullptr) return;
+  DropChannel();
+  SetDown(why);
+  handlers_.on_lost();
+}
+
+void LaneEndpoint::DropChannel() {
+  AddCounters(status_, before_);
+  status_.Clear();
+  next_.Clear();
+  pending_ = false;
+  greeted_ = false;
+  drained_ = false;
+  outstanding_.clear();
+  if (channel_ == nullptr) return;
+  channel_->Close();
+  // It may be one of the channel's callbacks that we are in.
+  boost::asio::post(env_.executor, [channel = std::move(channel_)] {});
+}
+
+void LaneEndpoint::SetDown(absl::string_view reason) {
+  status_.set_health(internal::v1::LANE_HEALTH_DOWN);
+  status_.set_reason(std::string(reason));
+  status_.set_since_ms(env_.clock.WallMs());
+}
+
+void LaneEndpoint::SendTail(const JournalTail& tail, Sequence appended) {
+  if (channel_ == nullptr) return;
+  internal::v1::Tail& message = *next_.mutable_tail();
+  message.set_durable(tail.durable);
+  message.set_segment(tail.segment);
+  message.set_segment_first(tail.segment_first);
+  next_.set_appended(appended);
+  Flush();
+}
+
+bool LaneEndpoint::Ask(uint64_t question, const std::string& path) {
+  if (channel_ == nullptr || outstanding_.size() >= kMaxQuestions) return false;
+  if (!outstanding_.insert(question).second) return true;
+  internal::v1::PathQuery& query = *next_.add_queries();
+  query.set_id(question);
+  query.set_path(path);
+  FlushSoon();
+  return true;
+}
+
+void LaneEndpoint::SendDrain(int64_t within_ms) {
+  if (channel_ == nullptr) return;
+  next_.set_drain(true);
+  next_.set_drain_ms(static_cast<uint32_t>(std::clamp<int64_t>(within_ms, 0, 3'600'000)));
+  Flush();
+}
+
+void LaneEndpoint::SendSaveCheckpoint() {
+  if (channel_ == nullptr) return;
+  next_.set_save_checkpoint(true);
+  Flush();
+}
+
+void LaneEndpoint::Flush() {
+  pending_ = true;
+  FlushIfPossible();
+}
+
+// Questions of one turn go together.
+void LaneEndpoint::FlushSoon() {
+  pending_ = true;
+  if (posted_) return;
+  posted_ = true;
+  boost::asio::post(env_.executor, [this, alive = std::weak_ptr<bool>(alive_)] {
+    if (alive.expired()) return;
+    posted_ = false;
+    FlushIfPossible();
+  });
+}
+
+void LaneEndpoint::FlushIfPossible() {
+  if (!pending_ || channel_ == nullptr || channel_->backlogged()) return;
+  pending_ = false;
+  channel_->Send(std::exchange(next_, {}));
+}
+
+LaneStatus LaneEndpoint::Status() const {
+  LaneStatus status = status_;
+  AddCounters(before_, status);
+  return status;
+}
+
+bool LaneEndpoint::OnStatus(const LaneStatus& status) {
+  const bool changed = status.health() != status_.health() || status.reason() != status_.reason();
+  status_ = status;
+  return changed;
+}
+
+void LaneEndpoint::OnHello(const internal::v1::LaneHello& hello) {
+  greeted_ = true;
+  target_id_ = hello.target_id();
+  io_engine_ = hello.io_engine();
+}
+
+}  // namespace tandem

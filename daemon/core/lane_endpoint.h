@@ -1,0 +1,82 @@
+// Core's end of one lane: what is sent, merged while the lane does not read, and the last status.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/btree_set.h"
+#include "absl/functional/any_invocable.h"
+#include "daemon/core/core.h"
+#include "daemon/io/env.h"
+
+namespace tandem {
+
+// Owner: core's thread. Never blocks; memory is bounded by kMaxQuestions.
+class LaneEndpoint {
+ public:
+  static constexpr size_t kMaxQuestions = 1024;
+
+  struct Handlers {
+    absl::AnyInvocable<void(internal::v1::LaneMessage)> on_message;
+    absl::AnyInvocable<void()> on_lost;  // there is no lane any more
+  };
+
+  LaneEndpoint(Env& env, Handlers handlers);
+  ~LaneEndpoint();
+  LaneEndpoint(const LaneEndpoint&) = delete;
+  LaneEndpoint& operator=(const LaneEndpoint&) = delete;
+
+  // Replaces the channel, if there is one.
+  void Attach(std::unique_ptr<LaneChannel> channel);
+  // Closes the channel: the lane said what cannot be. on_lost is called.
+  void Disconnect(absl::string_view why);
+
+  [[nodiscard]] bool attached() const { return channel_ != nullptr; }
+
+  // What the lane may read up to, and the last sequence appended. A newer tail replaces an older.
+  void SendTail(const JournalTail& tail, Sequence appended);
+  // False if there is no lane or too many of its answers are outstanding.
+  [[nodiscard]] bool Ask(uint64_t question, const std::string& path);
+  void SendDrain(int64_t within_ms);
+  void SendSaveCheckpoint();
+
+  // The lane's last status with the counters of its predecessors added. DOWN while there is none.
+  [[nodiscard]] internal::v1::LaneStatus Status() const;
+  // True if health or reason changed.
+  bool OnStatus(const internal::v1::LaneStatus& status);
+  void OnHello(const internal::v1::LaneHello& hello);
+  void OnAnswer(uint64_t question) { outstanding_.erase(question); }
+  void OnDrained() { drained_ = true; }
+
+  [[nodiscard]] const std::string& target_id() const { return target_id_; }
+  [[nodiscard]] const std::string& io_engine() const { return io_engine_; }
+  [[nodiscard]] bool greeted() const { return greeted_; }
+  [[nodiscard]] bool drained() const { return drained_; }
+
+ private:
+  void Flush();
+  void FlushSoon();
+  void FlushIfPossible();
+  void DropChannel();
+  void SetDown(absl::string_view reason);
+
+  Env& env_;
+  Handlers handlers_;
+  std::unique_ptr<LaneChannel> channel_;
+  internal::v1::CoreMessage next_;
+  bool pending_ = false;  // `next_` has something
+  bool greeted_ = false;  // since it attached
+  bool drained_ = false;
+  bool posted_ = false;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  absl::btree_set<uint64_t> outstanding_;
+  internal::v1::LaneStatus status_;
+  internal::v1::LaneStatus before_;  // counters of earlier lanes
+  std::string target_id_;
+  std::string io_engine_;
+};
+
+}  // namespace tandem

@@ -1,0 +1,189 @@
+#include "daemon/core/target_progress.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "daemon/base/check.h"
+#include "daemon/base/status.h"
+
+namespace tandem {
+namespace {
+
+absl::Status CheckClaim(Sequence first, Sequence last, Sequence durable) {
+  if (first >= 1 && first <= last && last <= durable) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "lane claims ", first, "..", last, " while the journal is durable up to ", durable));
+}
+
+// One is the other, or a directory of it.
+bool Overlap(absl::string_view a, absl::string_view b) {
+  if (a.size() > b.size()) std::swap(a, b);
+  return absl::StartsWith(b, a) && (a.size() == b.size() || b[a.size()] == '/');
+}
+
+}  // namespace
+
+absl::Status TargetProgress::Hello(const internal::v1::LaneHello& hello, Sequence durable) {
+  if (hello.checkpoint() > 0) RETURN_IF_ERROR(CheckClaim(1, hello.checkpoint(), durable));
+  SequenceSet settled(hello.checkpoint());
+  for (const auto& span : hello.beyond()) {
+    RETURN_IF_ERROR(CheckClaim(span.first(), span.last(), durable));
+    settled.Add(span.first(), span.last());
+  }
+  for (const auto& parked : hello.parked()) {
+    RETURN_IF_ERROR(CheckClaim(parked.sequence(), parked.sequence(), durable));
+  }
+  known_ = true;
+  settled_ = std::move(settled);
+  checkpoint_ = hello.checkpoint();
+  highest_checkpoint_ = std::max(highest_checkpoint_, checkpoint_);
+  parked_.clear();
+  for (const auto& parked : hello.parked()) AddParked(parked);
+  return absl::OkStatus();
+}
+
+absl::Status TargetProgress::Settle(const internal::v1::SequenceSpan& span, Sequence durable) {
+  RETURN_IF_ERROR(CheckClaim(span.first(), span.last(), durable));
+  settled_.Add(span.first(), span.last());
+  return absl::OkStatus();
+}
+
+absl::Status TargetProgress::Park(const internal::v1::ParkedWrite& parked, Sequence durable) {
+  RETURN_IF_ERROR(CheckClaim(parked.sequence(), parked.sequence(), durable));
+  AddParked(parked);
+  return absl::OkStatus();
+}
+
+absl::Status TargetProgress::Checkpoint(Sequence checkpoint, Sequence durable) {
+  if (checkpoint <= checkpoint_) return absl::OkStatus();
+  RETURN_IF_ERROR(CheckClaim(1, checkpoint, durable));
+  checkpoint_ = checkpoint;
+  highest_checkpoint_ = std::max(highest_checkpoint_, checkpoint_);
+  settled_.Add(1, checkpoint);
+  return absl::OkStatus();
+}
+
+void TargetProgress::AddParked(const internal::v1::ParkedWrite& parked) {
+  settled_.Add(parked.sequence());
+  parked_.insert_or_assign(parked.sequence(), parked);
+}
+
+void TargetProgress::Unpark(const internal::v1::SequenceSpan& span) {
+  parked_.erase(parked_.lower_bound(span.first()), parked_.upper_bound(span.last()));
+}
+
+bool TargetProgress::IsDurable(Sequence first, Sequence last) const {
+  return known_ && !FirstMissing(first, last).has_value() && FindParked(first, last) == nullptr;
+}
+
+std::optional<Sequence> TargetProgress::FirstMissing(Sequence first, Sequence last) const {
+  if (!known_) return first;
+  for (Sequence sequence = std::max(first, settled_.prefix() + 1); sequence <= last; ++sequence) {
+    if (!settled_.Contains(sequence)) return sequence;
+  }
+  return std::nullopt;
+}
+
+const internal::v1::ParkedWrite* TargetProgress::FindParked(Sequence first, Sequence last) const {
+  if (parked_.empty()) return nullptr;
+  const auto it = parked_.lower_bound(first);
+  return it != parked_.end() && it->first <= last ? &it->second : nullptr;
+}
+
+bool TargetProgress::IsDisturbed(absl::string_view path) const {
+  return std::any_of(parked_.begin(), parked_.end(),
+                     [&](const auto& entry) { return Overlap(entry.second.path(), path); });
+}
+
+// What is in the gaps between the ranges that are settled, and what is parked.
+TargetLag TargetProgress::Lag(const LagIndex& index) const {
+  TargetLag lag;
+  const auto add = [&](Sequence first, Sequence last) {
+    const uint64_t writes = index.UserRecords(first, last);
+    if (writes == 0) return;
+    lag.writes += writes;
+    lag.bytes += index.Bytes(first, last);
+    const Sequence oldest = index.NextUser(first);
+    if (lag.oldest == 0 || oldest < lag.oldest) lag.oldest = oldest;
+  };
+  Sequence next = applied() + 1;
+  if (known_) {
+    for (const SequenceRange& range : settled_.Ranges()) {
+      add(next, range.first - 1);
+      next = range.last + 1;
+    }
+  }
+  if (next <= index.newest()) add(next, index.newest());
+  for (const auto& [sequence, parked] : parked_) add(sequence, sequence);
+  return lag;
+}
+
+Progress::Progress(const std::vector<CoreTarget>& targets) {
+  TANDEM_CHECK(!targets.empty());
+  for (const CoreTarget& target : targets) {
+    if (target.name == "local") local_ = targets_.size();
+    names_.push_back(target.name);
+    targets_.emplace_back(target.saved_checkpoint);
+  }
+}
+
+std::optional<size_t> Progress::IndexOf(absl::string_view name) const {
+  const auto it = std::find(names_.begin(), names_.end(), name);
+  if (it == names_.end()) return std::nullopt;
+  return static_cast<size_t>(it - names_.begin());
+}
+
+void Progress::SetDurable(Sequence durable) {
+  TANDEM_CHECK(durable >= durable_);
+  durable_ = durable;
+}
+
+bool Progress::IsNeeded(Level level, size_t target) const {
+  return level == Level::kAll || (level == Level::kLocal && target == local_);
+}
+
+Level Progress::LevelOf(Sequence first, Sequence last) const {
+  if (last > durable_) return Level::kNone;
+  if (!targets_[local_].IsDurable(first, last)) return Level::kJournaled;
+  const bool all = std::all_of(targets_.begin(), targets_.end(), [&](const TargetProgress& target) {
+    return target.IsDurable(first, last);
+  });
+  return all ? Level::kAll : Level::kLocal;
+}
+
+std::vector<TargetOutcome> Progress::OutcomesOf(Sequence first, Sequence last) const {
+  std::vector<TargetOutcome> outcomes(targets_.size());
+  for (size_t i = 0; i < targets_.size(); ++i) {
+    outcomes[i].target = names_[i];
+    if (const auto* parked = targets_[i].FindParked(first, last)) {
+      outcomes[i].state = TargetWriteState::kFailed;
+      outcomes[i].reason = parked->error();
+    } else if (targets_[i].IsDurable(first, last)) {
+      outcomes[i].state = TargetWriteState::kDurable;
+    }
+  }
+  return outcomes;
+}
+
+Sequence Progress::MinCheckpoint() const {
+  Sequence least = std::numeric_limits<Sequence>::max();
+  for (const TargetProgress& target : targets_) least = std::min(least, target.checkpoint());
+  return least;
+}
+
+Sequence Progress::MinHighestCheckpoint() const {
+  Sequence least = std::numeric_limits<Sequence>::max();
+  for (const TargetProgress& target : targets_) {
+    least = std::min(least, target.highest_checkpoint());
+  }
+  return least;
+}
+
+bool Progress::IsParkedAnywhere(Sequence sequence) const {
+  return std::any_of(targets_.begin(), targets_.end(),
+                     [&](const TargetProgress& target) { return target.IsParked(sequence); });
+}
+
+}  // namespace tandem

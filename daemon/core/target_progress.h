@@ -1,0 +1,108 @@
+// How far each target is, as its lane says: what a level, a lag and an eviction are told from.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "daemon/base/sequence_set.h"
+#include "daemon/core/core.h"
+#include "daemon/core/lag_index.h"
+#include "tandem/internal/v1/link.pb.h"
+
+namespace tandem {
+
+struct TargetLag {
+  uint64_t writes = 0;
+  uint64_t bytes = 0;
+  Sequence oldest = 0;  // the oldest write that is not durable there; 0: none
+};
+
+// Of one target. Owner: core's thread. Memory: one entry per parked write and per gap in what is
+// applied; nothing per write that waits.
+class TargetProgress {
+ public:
+  explicit TargetProgress(Sequence saved_checkpoint)
+      : checkpoint_(saved_checkpoint), highest_checkpoint_(saved_checkpoint) {}
+
+  // A lane connected: what it says replaces what was known. FAILED_PRECONDITION if it claims what
+  // is not durable; then nothing changed. The same below.
+  [[nodiscard]] absl::Status Hello(const internal::v1::LaneHello& hello, Sequence durable);
+  [[nodiscard]] absl::Status Settle(const internal::v1::SequenceSpan& span, Sequence durable);
+  [[nodiscard]] absl::Status Park(const internal::v1::ParkedWrite& parked, Sequence durable);
+  [[nodiscard]] absl::Status Checkpoint(Sequence checkpoint, Sequence durable);
+  void Unpark(const internal::v1::SequenceSpan& span);
+
+  // A lane has said hello since core's start: before that nothing is known to be durable there.
+  [[nodiscard]] bool known() const { return known_; }
+  // Saved by a lane: what is up to here is never applied again.
+  [[nodiscard]] Sequence checkpoint() const { return checkpoint_; }
+  // The highest that was ever said: what is up to here may have left the journal.
+  [[nodiscard]] Sequence highest_checkpoint() const { return highest_checkpoint_; }
+  // Everything up to here is durable there, or parked.
+  [[nodiscard]] Sequence applied() const { return known_ ? settled_.prefix() : checkpoint_; }
+
+  // Durable on the target, all of first..last.
+  [[nodiscard]] bool IsDurable(Sequence first, Sequence last) const;
+  // The first in first..last that is neither durable nor parked there; nullopt: none.
+  [[nodiscard]] std::optional<Sequence> FirstMissing(Sequence first, Sequence last) const;
+  // One in first..last that is parked, and why; nullptr: none is.
+  [[nodiscard]] const internal::v1::ParkedWrite* FindParked(Sequence first, Sequence last) const;
+  [[nodiscard]] bool IsParked(Sequence sequence) const { return parked_.contains(sequence); }
+  // The path, one of its directories or something beneath it waits in quarantine: what the target
+  // has there is not what the records say.
+  [[nodiscard]] bool IsDisturbed(absl::string_view path) const;
+
+  [[nodiscard]] const absl::btree_map<Sequence, internal::v1::ParkedWrite>& parked() const {
+    return parked_;
+  }
+  [[nodiscard]] TargetLag Lag(const LagIndex& index) const;
+
+ private:
+  void AddParked(const internal::v1::ParkedWrite& parked);
+
+  bool known_ = false;
+  Sequence checkpoint_;
+  Sequence highest_checkpoint_;
+  SequenceSet settled_;  // durable or parked
+  absl::btree_map<Sequence, internal::v1::ParkedWrite> parked_;
+};
+
+// All targets, in the order of the configuration, and the journal's watermark: levels.
+class Progress {
+ public:
+  explicit Progress(const std::vector<CoreTarget>& targets);
+
+  [[nodiscard]] size_t size() const { return targets_.size(); }
+  [[nodiscard]] TargetProgress& target(size_t index) { return targets_[index]; }
+  [[nodiscard]] const TargetProgress& target(size_t index) const { return targets_[index]; }
+  [[nodiscard]] const std::string& name(size_t index) const { return names_[index]; }
+  [[nodiscard]] std::optional<size_t> IndexOf(absl::string_view name) const;
+
+  // Never goes back.
+  void SetDurable(Sequence durable);
+  [[nodiscard]] Sequence durable() const { return durable_; }
+
+  // Whether a write that wants `level` has to be durable on this target.
+  [[nodiscard]] bool IsNeeded(Level level, size_t target) const;
+  // Of first..last as a whole, now.
+  [[nodiscard]] Level LevelOf(Sequence first, Sequence last) const;
+  [[nodiscard]] std::vector<TargetOutcome> OutcomesOf(Sequence first, Sequence last) const;
+  // Up to here nothing is ever applied again, anywhere.
+  [[nodiscard]] Sequence MinCheckpoint() const;
+  // Up to here the journal may have been retired.
+  [[nodiscard]] Sequence MinHighestCheckpoint() const;
+  [[nodiscard]] bool IsParkedAnywhere(Sequence sequence) const;
+
+ private:
+  std::vector<std::string> names_;
+  std::vector<TargetProgress> targets_;
+  size_t local_ = 0;
+  Sequence durable_ = 0;
+};
+
+}  // namespace tandem
