@@ -26,7 +26,7 @@ struct SimOperation {
   SimHandle at2;            // kRename: the other directory
   uint64_t started_at = 0;  // the disk's version then
   int64_t started_ns = 0;
-  std::string kept;         // a killed process's bytes
+  std::string kept;  // a killed process's bytes
   bool landed = false;
   bool lost = false;  // will never land
   IoResult result;

@@ -9,6 +9,7 @@ int64_t SimClock::MonotonicNs() { return world_.now_ns(); }
 int64_t SimClock::WallMs() { return world_.wall_ms(); }
 
 Clock::TimerId SimClock::Schedule(int64_t delay_ns, absl::AnyInvocable<void()> fire) {
+  if (dead_) return 0;
   // The timer removes itself by its id, which is known only after it was made.
   auto id = std::make_shared<TimerId>(0);
   *id = world_.After(std::max<int64_t>(delay_ns, 0), [this, id, fire = std::move(fire)]() mutable {
@@ -26,6 +27,11 @@ void SimClock::Cancel(TimerId timer) {
 void SimClock::CancelAll() {
   const auto timers = std::exchange(timers_, {});
   for (const auto& [id, unused] : timers) world_.Cancel(id);
+}
+
+void SimClock::Kill() {
+  dead_ = true;
+  CancelAll();
 }
 
 SimWorld::SimWorld(uint64_t seed) : seed_(seed), random_(seed ^ 0x74616e64656d0000ull) {}

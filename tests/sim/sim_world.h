@@ -39,9 +39,12 @@ class SimClock final : public Clock {
   void Cancel(TimerId timer) override;
   // No timer fires any more; the callbacks are destroyed.
   void CancelAll();
+  // The process is gone: as CancelAll, and what is scheduled from now on never fires either.
+  void Kill();
 
  private:
   SimWorld& world_;
+  bool dead_ = false;
   absl::btree_map<TimerId, bool> timers_;  // ordered: destruction must not depend on hashing
 };
 

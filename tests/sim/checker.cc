@@ -1,0 +1,229 @@
+#include "tests/sim/checker.h"
+
+#include <algorithm>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "daemon/model/path.h"
+
+namespace tandem {
+namespace {
+
+bool IsDurable(const WriteReply& reply, const std::string& target) {
+  return std::any_of(reply.targets.begin(), reply.targets.end(), [&](const TargetOutcome& outcome) {
+    return outcome.target == target && outcome.state == TargetWriteState::kDurable;
+  });
+}
+
+std::string Shown(const std::string& content) {
+  constexpr size_t kLimit = 200;
+  return content.size() <= kLimit ? content : content.substr(0, kLimit) + "...";
+}
+
+// The bytes of the file that the operation determines.
+std::pair<uint64_t, uint64_t> RangeOf(const Operation& operation, const OperationResult& result) {
+  switch (operation.type) {
+    case OperationType::kAppend:
+    case OperationType::kWriteAt:
+      return {result.offset, result.offset + operation.payload.size()};
+    case OperationType::kTruncate:
+      return {0, 0};
+    default:
+      return {0, result.size};
+  }
+}
+
+// The first difference of two trees.
+std::string Difference(const std::map<std::string, std::string>& is,
+                       const std::map<std::string, std::string>& should) {
+  for (const auto& [path, content] : should) {
+    const auto found = is.find(path);
+    if (found == is.end()) return absl::StrCat(path, " is missing");
+    if (found->second != content) {
+      return absl::StrCat(path, " has ", found->second.size(), " bytes '", Shown(found->second),
+                          "', should have ", content.size(), " bytes '", Shown(content), "'");
+    }
+  }
+  for (const auto& [path, content] : is) {
+    if (!should.contains(path)) return absl::StrCat(path, " should not be there");
+  }
+  return "";
+}
+
+}  // namespace
+
+void Checker::OnAccepted(const SimRequest& request, Sequence sequence) {
+  const auto [known, fresh] = accepted_.emplace(sequence, request.number);
+  if (!fresh && known->second != request.number) {
+    Fail(absl::StrCat("sequence ", sequence, " was given to #", known->second, " and to #",
+                      request.number));
+  }
+}
+
+void Checker::OnReply(const SimRequest& request, const WriteReply& reply) {
+  const std::string who = absl::StrCat("the reply to ", request.ToString());
+  if (reply.results.size() != request.operations.size()) {
+    return Fail(absl::StrCat(who, " has ", reply.results.size(), " results"));
+  }
+  std::vector<Sequence> sequences;
+  for (size_t i = 0; i < reply.results.size(); ++i) {
+    const OperationResult& result = reply.results[i];
+    sequences.push_back(result.sequence);
+    if (result.sequence != reply.results[0].sequence + i) {
+      return Fail(absl::StrCat(who, " has sequences with a gap"));
+    }
+    OnAccepted(request, result.sequence);
+    operations_.emplace(result.sequence, Applied{request.number, request.operations[i], result});
+  }
+  const auto [known, fresh] = sequences_.emplace(request.number, sequences);
+  if (!fresh && known->second != sequences) {
+    return Fail(absl::StrCat(who, " says sequence ", sequences[0], ", an earlier one said ",
+                             known->second[0]));
+  }
+  if (!fresh && !reply.earlier_attempt) {
+    return Fail(absl::StrCat(who, " does not say that it answers an earlier attempt"));
+  }
+  if (reply.level_reached < request.level) {
+    return Fail(absl::StrCat(who, " has only ", LevelName(reply.level_reached)));
+  }
+  if (node_.core()->View().durable < sequences.back()) {
+    return Fail(absl::StrCat(who, " came before its record was durable"));
+  }
+  if (reply.level_reached >= Level::kLocal && !IsDurable(reply, "local")) {
+    return Fail(absl::StrCat(who, " claims LOCAL but not the target"));
+  }
+  for (size_t target = 0; target < node_.targets(); ++target) {
+    const std::string& name = node_.target_disk(target).options().name;
+    if (reply.level_reached == Level::kAll && !IsDurable(reply, name)) {
+      return Fail(absl::StrCat(who, " claims ALL but not ", name));
+    }
+  }
+  TakeClaims(request, reply);
+}
+
+void Checker::TakeClaims(const SimRequest& request, const WriteReply& reply) {
+  for (size_t target = 0; target < node_.targets(); ++target) {
+    const SimDisk& disk = node_.target_disk(target);
+    if (!IsDurable(reply, disk.options().name)) continue;
+    for (size_t i = 0; i < request.operations.size(); ++i) {
+      const Operation& operation = request.operations[i];
+      const Sequence sequence = reply.results[i].sequence;
+      claims_.push_back(
+          {sequence, target, operation.path, disk.ReadFile(operation.path, /*durable=*/true)});
+      if (operation.type == OperationType::kRename) {
+        claims_.push_back({sequence, target, operation.new_path,
+                           disk.ReadFile(operation.new_path, /*durable=*/true)});
+      }
+    }
+  }
+}
+
+void Checker::OnRefused(const SimRequest& request, Reason reason, Sequence low, Sequence high) {
+  switch (reason) {
+    case Reason::kPathExists:
+    case Reason::kPathNotFound:
+    case Reason::kPathIsDirectory:
+    case Reason::kParentNotDirectory:
+      break;
+    default:
+      return Fail(absl::StrCat(request.ToString(), " was refused: ", ReasonName(reason)));
+  }
+  if (const auto known = sequences_.find(request.number); known != sequences_.end()) {
+    return Fail(absl::StrCat(request.ToString(),
+                             " is accepted but a retry was refused: ", ReasonName(reason)));
+  }
+  refusals_.push_back({request, reason, low, high});
+}
+
+void Checker::CheckView() {
+  if (!node_.core()) return;
+  const CoreView view = node_.core()->View();
+  if (view.durable > view.appended) Fail("durable > appended");
+  for (const TargetView& target : view.targets) {
+    const std::string marks =
+        absl::StrCat(target.name, ": retired ", view.retired, ", checkpoint ", target.checkpoint,
+                     ", applied ", target.applied, ", durable ", view.durable);
+    if (target.applied > view.durable) Fail(absl::StrCat("applied > durable: ", marks));
+    if (target.checkpoint > target.applied) Fail(absl::StrCat("checkpoint > applied: ", marks));
+    if (target.applied > 0 && view.retired > target.checkpoint) {
+      Fail(absl::StrCat("retired > checkpoint: ", marks));
+    }
+  }
+}
+
+void Checker::TryToExplainRefusals(Sequence at) {
+  for (Refusal& refusal : refusals_) {
+    if (refusal.explained || at < refusal.low || at > refusal.high) continue;
+    refusal.explained = VerdictOfBatch(model_, refusal.request.operations) == refusal.reason;
+  }
+}
+
+void Checker::CheckClaim(const Claim& claim) {
+  const Applied& applied = operations_.at(claim.sequence);
+  const std::vector<ModelContent> states = model_.Since(claim.path, claim.sequence);
+  const auto explained = [&](auto matches) {
+    return std::any_of(states.begin(), states.end(), matches);
+  };
+  bool good = true;
+  if (!claim.content) {
+    good = explained([](const ModelContent& state) { return state == nullptr; });
+  } else if (!states[0]) {
+    good = explained([](const ModelContent& state) { return state != nullptr; });
+  } else {
+    const auto [begin, end] = RangeOf(applied.operation, applied.result);
+    const std::string& content = *claim.content;
+    for (uint64_t i = begin; i < end && good; ++i) {
+      good = explained([&](const ModelContent& state) {
+        if (!state) return false;
+        if (i >= content.size()) return i >= state->size();
+        return i < state->size() && (*state)[i] == content[i];
+      });
+    }
+  }
+  if (good) return;
+  Fail(absl::StrCat(
+      "#", applied.request, " (sequence ", claim.sequence, ") was said to be durable on ",
+      node_.target_disk(claim.target).options().name, " but ", claim.path, " was ",
+      claim.content ? absl::StrCat("'", Shown(*claim.content), "'") : "absent",
+      ", should have been ", states[0] ? absl::StrCat("'", Shown(*states[0]), "'") : "absent"));
+}
+
+void Checker::Finish() {
+  TryToExplainRefusals(0);
+  Sequence last = 0;
+  for (const auto& [sequence, applied] : operations_) {
+    for (Sequence at = last + 1; at < sequence; ++at) TryToExplainRefusals(at);
+    const std::string wrong = model_.Apply(applied.operation, applied.result);
+    if (!wrong.empty()) {
+      return Fail(absl::StrCat("#", applied.request, " as sequence ", sequence, ": ", wrong));
+    }
+    TryToExplainRefusals(sequence);
+    last = sequence;
+  }
+  Sequence highest = last;
+  for (const Refusal& refusal : refusals_) highest = std::max(highest, refusal.high);
+  for (Sequence at = last + 1; at <= highest; ++at) TryToExplainRefusals(at);
+  for (const Refusal& refusal : refusals_) {
+    if (refusal.explained) continue;
+    Fail(absl::StrCat(refusal.request.ToString(), " was refused with ", ReasonName(refusal.reason),
+                      ", which was so at no point from ", refusal.low, " to ", refusal.high));
+  }
+  for (const Claim& claim : claims_) CheckClaim(claim);
+  CheckTrees(/*durable=*/false, "when quiet");
+  CheckTrees(/*durable=*/true, "durably, when quiet");
+}
+
+void Checker::CheckTrees(bool durable, const std::string& when) {
+  const std::map<std::string, std::string> should = model_.Tree();
+  for (size_t target = 0; target < node_.targets(); ++target) {
+    const SimDisk& disk = node_.target_disk(target);
+    std::map<std::string, std::string> is = disk.Tree(durable);
+    std::erase_if(is, [](const auto& entry) { return absl::StartsWith(entry.first, ".tandem/"); });
+    const std::string difference = Difference(is, should);
+    if (!difference.empty()) {
+      Fail(absl::StrCat(when, ", on ", disk.options().name, ": ", difference));
+    }
+  }
+}
+
+}  // namespace tandem

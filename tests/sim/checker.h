@@ -1,0 +1,82 @@
+// Holds what was promised to clients against what the disks have and what the model says.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/core/core.h"
+#include "tests/sim/model.h"
+#include "tests/sim/node.h"
+#include "tests/sim/workload.h"
+
+namespace tandem {
+
+// Owner: the simulation's thread.
+class Checker {
+ public:
+  explicit Checker(SimNode& node) : node_(node) {}
+
+  // An answer left core just now, for a request that is accepted.
+  void OnReply(const SimRequest& request, const WriteReply& reply);
+  // The write was accepted as `sequence`, whatever level it reached.
+  void OnAccepted(const SimRequest& request, Sequence sequence);
+  // Refused for good. When it was sent, sequences up to `low` were known to be given out; when the
+  // answer came, none above `high` was.
+  void OnRefused(const SimRequest& request, Reason reason, Sequence low, Sequence high);
+  // After every event that matters: what core says of itself.
+  void CheckView();
+
+  [[nodiscard]] Sequence max_known() const {
+    return operations_.empty() ? 0 : operations_.rbegin()->first;
+  }
+
+  // When all is quiet: the trees of all targets are the model's, and everything said on the way
+  // was true.
+  void Finish();
+  // Trees only, after Finish.
+  void CheckTrees(bool durable, const std::string& when);
+
+  void Fail(std::string what) {
+    if (failure_.empty()) failure_ = std::move(what);
+  }
+  // "" or what is wrong.
+  [[nodiscard]] const std::string& failure() const { return failure_; }
+
+ private:
+  struct Applied {
+    size_t request;
+    Operation operation;
+    OperationResult result;
+  };
+  // What a target's disk durably had when it was claimed to have the write.
+  struct Claim {
+    Sequence sequence;
+    size_t target;
+    std::string path;
+    std::optional<std::string> content;
+  };
+  struct Refusal {
+    SimRequest request;
+    Reason reason;
+    Sequence low;
+    Sequence high;
+    bool explained = false;
+  };
+
+  void TakeClaims(const SimRequest& request, const WriteReply& reply);
+  void TryToExplainRefusals(Sequence at);
+  void CheckClaim(const Claim& claim);
+
+  SimNode& node_;
+  std::map<Sequence, Applied> operations_;
+  std::map<Sequence, size_t> accepted_;  // sequence -> request, where only that is known
+  std::map<size_t, std::vector<Sequence>> sequences_;  // of each request
+  std::vector<Claim> claims_;
+  std::vector<Refusal> refusals_;
+  Model model_;
+  std::string failure_;
+};
+
+}  // namespace tandem
