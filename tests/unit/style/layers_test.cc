@@ -73,7 +73,7 @@ const std::vector<Fence>& Fences() {
       {"grpc/", {"daemon/rpc/", "client-lib/", "bench/"}},
       {"prometheus/", {"daemon/metrics/"}},
       {"spdlog/", {"daemon/base/log.cc"}},
-      {"yaml-cpp/", {"daemon/config/"}},
+      {"yaml-cpp/", {"daemon/config/", "tests/unit/k8s/"}},
       {"CLI/",
        {"daemon/config/command_line.cc", "daemon/ctl/", "client-lib/examples/", "bench/",
         "tests/sim/"}},
