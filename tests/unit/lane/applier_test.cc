@@ -1,0 +1,185 @@
+#include "daemon/lane/applier.h"
+
+#include <gmock/gmock.h>
+
+#include "daemon/base/status.h"
+#include "daemon/lane/errors.h"
+#include "tests/unit/lane/records.h"
+#include "tests/unit/lane/target_fixture.h"
+
+namespace tandem {
+namespace {
+
+using testing::Not;
+
+class ApplierTest : public TargetFixture {
+ protected:
+  ApplierTest() { OpenTarget(); }
+
+  absl::Status Apply(std::vector<Record> records, bool in_doubt = false) {
+    PathRun run{.in_doubt = in_doubt};
+    for (const Record& record : records) run.records.push_back(&record);
+    return world_.Await(applier_.Apply(*target_, run));
+  }
+  std::optional<std::string> Content(const std::string& path, bool durable = true) {
+    return disk_.ReadFile("root/" + path, durable);
+  }
+  // All files beneath the root, without what Tandem keeps for itself.
+  std::map<std::string, std::string> Files() {
+    std::map<std::string, std::string> files;
+    for (const auto& [path, content] : disk_.Tree()) {
+      if (path.starts_with("root/") && !path.ends_with("/")) files[path.substr(5)] = content;
+    }
+    return files;
+  }
+
+  Applier applier_{env_, 1};
+};
+
+TEST_F(ApplierTest, APutIsDurableWithItsNameWhenItReturns) {
+  ASSERT_TRUE(Apply({PutRecord(1, "d/e/f", "hello")}).ok());
+  EXPECT_EQ(Content("d/e/f"), "hello");
+  EXPECT_EQ(Files().size(), 1u);  // no temp file is left
+}
+
+TEST_F(ApplierTest, APutReplacesTheWholeFile) {
+  ASSERT_TRUE(Apply({PutRecord(1, "f", "a long first content")}).ok());
+  ASSERT_TRUE(Apply({PutRecord(2, "f", "short", FileOf(20))}).ok());
+  EXPECT_EQ(Content("f"), "short");
+}
+
+TEST_F(ApplierTest, AnAppendIsDurableAndApplyingItTwiceChangesNothing) {
+  ASSERT_TRUE(Apply({AppendRecord(1, "f", "one,", 0, {})}).ok());
+  const Record second = AppendRecord(2, "f", "two,", 4, FileOf(4));
+  ASSERT_TRUE(Apply({second}).ok());
+  ASSERT_TRUE(Apply({second}, /*in_doubt=*/true).ok());
+  EXPECT_EQ(Content("f"), "one,two,");
+}
+
+TEST_F(ApplierTest, NeighboursAreOneWriteAndOneSync) {
+  ASSERT_TRUE(Apply({PutRecord(1, "f", "")}).ok());
+  std::vector<Record> appends;
+  for (uint64_t i = 0; i < 10; ++i) {
+    appends.push_back(AppendRecord(2 + i, "f", "abcd", 4 * i, FileOf(4 * i)));
+  }
+  const uint64_t writes = disk_.count(IoKind::kWrite);
+  const uint64_t syncs = disk_.count(IoKind::kSync);
+  ASSERT_TRUE(Apply(std::move(appends)).ok());
+  EXPECT_EQ(disk_.count(IoKind::kWrite) - writes, 1u);
+  EXPECT_EQ(disk_.count(IoKind::kSync) - syncs, 1u);
+  EXPECT_EQ(Content("f")->size(), 40u);
+}
+
+TEST_F(ApplierTest, OfManyReplacementsOnlyTheLastIsWritten) {
+  std::vector<Record> puts;
+  for (uint64_t i = 1; i <= 10; ++i) {
+    puts.push_back(PutRecord(i, "f", std::string(i, 'x'), i == 1 ? PathState{} : FileOf(i - 1)));
+  }
+  const uint64_t renames = disk_.count(IoKind::kRename);
+  ASSERT_TRUE(Apply(std::move(puts)).ok());
+  EXPECT_EQ(disk_.count(IoKind::kRename) - renames, 1u);
+  EXPECT_EQ(Content("f"), std::string(10, 'x'));
+}
+
+TEST_F(ApplierTest, WritesBehindAPutGoIntoTheSameNewFile) {
+  ASSERT_TRUE(Apply({PutRecord(1, "f", "abc"), AppendRecord(2, "f", "def", 3, FileOf(3)),
+                     TruncateRecord(3, "f", 5, FileOf(6)), AppendRecord(4, "f", "Z", 5, FileOf(5))})
+                  .ok());
+  EXPECT_EQ(Content("f"), "abcdeZ");
+}
+
+TEST_F(ApplierTest, ATruncateGrowsWithZeros) {
+  ASSERT_TRUE(Apply({PutRecord(1, "f", "abc")}).ok());
+  ASSERT_TRUE(Apply({TruncateRecord(2, "f", 5, FileOf(3))}).ok());
+  EXPECT_EQ(Content("f"), std::string("abc\0\0", 5));
+}
+
+TEST_F(ApplierTest, ADeleteOfWhatIsNotThereIsDone) {
+  ASSERT_TRUE(Apply({PutRecord(1, "f", "abc")}).ok());
+  ASSERT_TRUE(Apply({DeleteRecord(2, "f")}).ok());
+  ASSERT_TRUE(Apply({DeleteRecord(3, "f")}, true).ok());
+  ASSERT_TRUE(Apply({DeleteRecord(4, "no/such/directory")}).ok());
+  EXPECT_FALSE(Content("f").has_value());
+}
+
+TEST_F(ApplierTest, ARenameMovesAcrossDirectoriesDurably) {
+  ASSERT_TRUE(Apply({PutRecord(1, "a/f", "abc")}).ok());
+  ASSERT_TRUE(Apply({RenameRecord(2, "a/f", "b/g", FileOf(3))}).ok());
+  EXPECT_FALSE(Content("a/f").has_value());
+  EXPECT_EQ(Content("b/g"), "abc");
+}
+
+TEST_F(ApplierTest, ARenameThatWasDoneBeforeIsDoneInDoubtOnly) {
+  ASSERT_TRUE(Apply({PutRecord(1, "f", "abc")}).ok());
+  const Record rename = RenameRecord(2, "f", "g", FileOf(3));
+  ASSERT_TRUE(Apply({rename}).ok());
+  EXPECT_TRUE(Apply({rename}, true).ok());
+  EXPECT_TRUE(IsForeignChange(Apply({rename}, false)));
+  ASSERT_TRUE(Apply({DeleteRecord(3, "g")}).ok());
+  EXPECT_TRUE(IsForeignChange(Apply({rename}, true)));
+}
+
+TEST_F(ApplierTest, AFailedSyncIsMadeGoodByWritingAgain) {
+  ASSERT_TRUE(Apply({PutRecord(1, "f", "abc")}).ok());
+  const Record append = AppendRecord(2, "f", "def", 3, FileOf(3));
+  disk_.Inject({.kind = IoKind::kSync, .error = EIO});
+  EXPECT_FALSE(Apply({append}).ok());
+  ASSERT_TRUE(Apply({append}, true).ok());
+  EXPECT_EQ(Content("f"), "abcdef");
+}
+
+TEST_F(ApplierTest, ForeignChangesAreNeverOverwritten) {
+  ASSERT_TRUE(Apply({PutRecord(1, "f", "abc")}).ok());
+  disk_.WriteFile("root/f", "somebody else's");
+  disk_.WriteFile("root/new", "somebody else's");
+  EXPECT_TRUE(IsForeignChange(Apply({PutRecord(2, "f", "x", FileOf(3))})));
+  EXPECT_TRUE(IsForeignChange(Apply({AppendRecord(2, "f", "x", 3, FileOf(3))})));
+  EXPECT_TRUE(IsForeignChange(Apply({PutRecord(2, "new", "x")})));
+  EXPECT_TRUE(IsForeignChange(Apply({RenameRecord(2, "f", "g", FileOf(3))})));
+  EXPECT_EQ(Content("f"), "somebody else's");
+  EXPECT_EQ(Content("new"), "somebody else's");
+  disk_.Remove("root/f");
+  EXPECT_TRUE(IsForeignChange(Apply({AppendRecord(2, "f", "x", 3, FileOf(3))})));
+  EXPECT_FALSE(Content("f").has_value());
+}
+
+TEST_F(ApplierTest, WhatIsNoRegularFileIsNeverWrittenNotEvenInDoubt) {
+  disk_.MakeOther("root/odd");
+  EXPECT_THAT(Apply({PutRecord(1, "odd", "x")}, true), Not(absl::OkStatus()));
+  EXPECT_THAT(Apply({AppendRecord(1, "odd", "x", 0, {})}, true), Not(absl::OkStatus()));
+  EXPECT_EQ(disk_.TypeOf("root/odd"), FileType::kOther);
+  disk_.MakeDirectory("root/dir");
+  const absl::Status failed = Apply({PutRecord(2, "dir", "x")}, true);
+  EXPECT_EQ(ScopeOf(failed), FailureScope::kPath) << failed;
+}
+
+TEST_F(ApplierTest, TempFilesOfACrashAreRemovedOurOwnAreNot) {
+  disk_.WriteFile("root/d/.tandem-tmp.9.4", "half");
+  disk_.WriteFile("root/d/kept", "kept");
+  ASSERT_TRUE(Apply({PutRecord(1, "d/f", "x")}, /*in_doubt=*/true).ok());
+  EXPECT_EQ(Files().size(), 2u);
+  EXPECT_EQ(Content("d/kept"), "kept");
+}
+
+TEST_F(ApplierTest, TheModeOfANewFileIsTheJournaledOne) {
+  Record put = PutRecord(1, "f", "x");
+  put.mode = 0604;
+  ASSERT_TRUE(Apply({put}).ok());
+  const auto root = target_->directories().root();
+  const auto stat = world_.Await(files_.Stat(root->handle, "f"));
+  ASSERT_TRUE(stat.ok());
+  EXPECT_EQ(stat->mode, 0604u);
+}
+
+TEST(FailureScopes, APathsErrorsAndATargetsErrorsAreToldApart) {
+  for (const int error : {EACCES, EISDIR, ENOTDIR, ENAMETOOLONG, ELOOP}) {
+    EXPECT_EQ(ScopeOf(ErrnoStatus(error, "x")), FailureScope::kPath) << error;
+  }
+  for (const int error : {ENOSPC, EDQUOT, EIO, ESTALE, EROFS, ETIMEDOUT, ENOTCONN, EMFILE}) {
+    EXPECT_EQ(ScopeOf(ErrnoStatus(error, "x")), FailureScope::kTarget) << error;
+  }
+  EXPECT_EQ(ScopeOf(absl::UnknownError("?")), FailureScope::kTarget);
+}
+
+}  // namespace
+}  // namespace tandem

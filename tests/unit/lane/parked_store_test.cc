@@ -1,0 +1,101 @@
+#include "daemon/lane/parked_store.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/sim/sim_files.h"
+#include "tests/sim/sim_world.h"
+#include "tests/unit/lane/records.h"
+
+namespace tandem {
+namespace {
+
+class ParkedStoreTest : public testing::Test {
+ protected:
+  ParkedStoreTest() {
+    files_.Mount("/j", &disk_);
+    disk_.MakeDirectory("parked");
+    directory_ = *world_.Await(files_.Open(kNoFile, "/j/parked", O_RDONLY | O_DIRECTORY));
+  }
+  absl::Status Park(ParkedStore& store, const Record& record) {
+    return world_.Await(store.Park(record, nullptr, absl::PermissionDeniedError("no")));
+  }
+
+  SimWorld world_{5};
+  SimDisk disk_{world_};
+  SimFiles files_{world_};
+  Env env_ = world_.MakeEnv(files_);
+  FileHandle directory_ = kNoFile;
+};
+
+TEST_F(ParkedStoreTest, WhatIsParkedSurvivesAPowerCutWithItsPayload) {
+  ParkedStore store(env_, directory_, 10, 1000);
+  ASSERT_TRUE(Park(store, AppendRecord(7, "d/a", "payload", 30, FileOf(30))).ok());
+  files_.Kill();
+  world_.Poll();
+  disk_.Crash(world_.random());
+
+  SimFiles later(world_);
+  later.Mount("/j", &disk_);
+  Env env = world_.MakeEnv(later);
+  const FileHandle directory =
+      *world_.Await(later.Open(kNoFile, "/j/parked", O_RDONLY | O_DIRECTORY));
+  ParkedStore reread(env, directory, 10, 1000);
+  ASSERT_TRUE(world_.Await(reread.Load()).ok());
+  ASSERT_TRUE(reread.Contains(7));
+  EXPECT_EQ(reread.writes().at(7).error, "no");
+  EXPECT_TRUE(reread.Blocks(PutRecord(9, "d/a", "x")));
+  const auto record = world_.Await(reread.Read(7));
+  ASSERT_TRUE(record.ok());
+  EXPECT_EQ(record->payload, "payload");
+  EXPECT_EQ(record->offset, 30u);
+  EXPECT_EQ(record->type, RecordType::kAppend);
+}
+
+TEST_F(ParkedStoreTest, ParkingSpreadsToWhatDependsOnItAndNoFurther) {
+  ParkedStore store(env_, directory_, 10, 1000);
+  ASSERT_TRUE(Park(store, RenameRecord(3, "a", "d/b", FileOf(1))).ok());
+  EXPECT_TRUE(store.Blocks(PutRecord(4, "a", "x")));
+  EXPECT_TRUE(store.Blocks(PutRecord(4, "d/b", "x")));
+  EXPECT_TRUE(store.Blocks(PutRecord(4, "a/c", "x")));
+  EXPECT_TRUE(store.Blocks(PutRecord(4, "d", "x")));
+  EXPECT_FALSE(store.Blocks(PutRecord(4, "d/c", "x")));
+  EXPECT_FALSE(store.Blocks(PutRecord(4, "e", "x")));
+  ASSERT_TRUE(world_.Await(store.Remove(3)).ok());
+  EXPECT_FALSE(store.Blocks(PutRecord(4, "a", "x")));
+}
+
+TEST_F(ParkedStoreTest, ALaterMemberOfAParkedBatchIsBlocked) {
+  ParkedStore store(env_, directory_, 10, 1000);
+  Record first = PutRecord(3, "a", "x");
+  first.flags = kRecordBatchMore;
+  first.request_id.bytes[3] = 1;
+  ASSERT_TRUE(Park(store, first).ok());
+  Record later = PutRecord(4, "elsewhere", "x");
+  later.flags = kRecordBatchLater;
+  later.request_id = first.request_id;
+  EXPECT_TRUE(store.Blocks(later));
+}
+
+TEST_F(ParkedStoreTest, ItsLimitsHold) {
+  ParkedStore store(env_, directory_, 2, 100);
+  EXPECT_TRUE(absl::IsResourceExhausted(Park(store, PutRecord(1, "a", std::string(101, 'x')))));
+  ASSERT_TRUE(Park(store, PutRecord(2, "a", std::string(60, 'x'))).ok());
+  EXPECT_TRUE(absl::IsResourceExhausted(Park(store, PutRecord(3, "b", std::string(60, 'x')))));
+  ASSERT_TRUE(Park(store, PutRecord(4, "c", "x")).ok());
+  EXPECT_TRUE(absl::IsResourceExhausted(Park(store, PutRecord(5, "d", "x"))));
+  ASSERT_TRUE(world_.Await(store.Remove(4)).ok());
+  EXPECT_TRUE(Park(store, PutRecord(5, "d", "x")).ok());
+}
+
+TEST_F(ParkedStoreTest, ADamagedFileIsRefusedByName) {
+  ParkedStore store(env_, directory_, 10, 1000);
+  ASSERT_TRUE(Park(store, PutRecord(1, "a", "payload")).ok());
+  ASSERT_TRUE(disk_.FlipByte("parked/0000000000000001.rec", 12, 4));
+  ParkedStore reread(env_, directory_, 10, 1000);
+  const absl::Status loaded = world_.Await(reread.Load());
+  EXPECT_TRUE(absl::IsDataLoss(loaded));
+  EXPECT_NE(std::string(loaded.message()).find("0000000000000001.rec"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace tandem
