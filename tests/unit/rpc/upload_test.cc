@@ -1,3 +1,10 @@
+#include <grpcpp/create_channel_posix.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cstring>
+
 #include "daemon/base/crc32c.h"
 #include "tests/unit/rpc/rpc_fixture.h"
 
@@ -124,24 +131,28 @@ TEST_F(UploadTest, AClientThatGoesAwayBeforeTheEndNeverCommits) {
 }
 
 TEST_F(UploadTest, AConnectionThatBreaksBeforeTheEndNeverCommits) {
-  constexpr int kRounds = 50;
+  constexpr int kRounds = 100;
   StartServer();
   for (int round = 0; round < kRounds; ++round) {
-    auto context = std::make_unique<grpc::ClientContext>();
-    auto channel = NewChannel();
-    auto stub = v1::TandemService::NewStub(channel);
-    auto writer = stub->Upload(context.get(), &response_);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strcpy(address.sun_path, options_.unix_socket.path.c_str());
+    const int connection = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    ASSERT_EQ(connect(connection, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+    const int other_end = dup(connection);
+    const auto stub =
+        v1::TandemService::NewStub(grpc::CreateInsecureChannelFromFd("broken", connection));
+    grpc::ClientContext context;
+    const auto writer = stub->Upload(&context, &response_);
     writer->Write(Header(round + 1));
     writer->Write(Data("half of it"));
     Until([](MemoryCore& core) { return !core.open.empty(); });
-    context->TryCancel();
-    writer->Finish();
-    writer.reset();
-    context.reset();
-    stub.reset();
-    channel.reset();
+    shutdown(other_end, SHUT_RDWR);
+    close(other_end);
+    EXPECT_FALSE(writer->Finish().ok());
     Until([](MemoryCore& core) { return core.open.empty(); });
   }
+  StopServer();
   EXPECT_EQ(OnCore([](MemoryCore& core) { return core.committed.size(); }), 0u);
 }
 
