@@ -256,6 +256,17 @@ std::string FlagName(const Key& key) {
   return absl::StrCat("--", absl::StrReplaceAll(key.name, {{"_", "-"}}));
 }
 
+std::string NotNeeded(absl::string_view name) {
+  if (name == "metrics_interval") {
+    return "metrics are made when they are scraped; set the scraper's interval";
+  }
+  if (name == "health_check_interval") {
+    return "a target's state follows every operation; parked paths are tried again every "
+           "parked_retry_interval";
+  }
+  return "";
+}
+
 std::string Nearest(absl::string_view text, const std::vector<std::string>& candidates) {
   std::string best;
   size_t best_distance = std::max<size_t>(2, text.size() / 4) + 1;

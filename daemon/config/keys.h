@@ -52,6 +52,10 @@ struct Key {
 [[nodiscard]] std::string EnvironmentName(const Key& key);  // "TANDEM_BATCH_SIZE"
 [[nodiscard]] std::string FlagName(const Key& key);         // "--batch-size"
 
+// What to tell someone who gives a key that other dual writers have and Tandem does not need; "" if
+// `name` is none of those.
+[[nodiscard]] std::string NotNeeded(absl::string_view name);
+
 // The candidate nearest to `text`, if it is near enough to be what was meant; "" otherwise.
 [[nodiscard]] std::string Nearest(absl::string_view text,
                                   const std::vector<std::string>& candidates);

@@ -1,3 +1,4 @@
+#include <arpa/inet.h>
 #include <sys/un.h>
 
 #include <algorithm>
@@ -12,6 +13,16 @@
 
 namespace tandem {
 namespace {
+
+// Of "host:port" or "[host]:port": an IP address, not a name that would have to be resolved.
+bool IsNumericHost(const std::string& address) {
+  std::string host = address.substr(0, address.rfind(':'));
+  in6_addr parsed;
+  if (host.size() > 2 && host.front() == '[') {
+    return inet_pton(AF_INET6, host.substr(1, host.size() - 2).c_str(), &parsed) == 1;
+  }
+  return inet_pton(AF_INET, host.c_str(), &parsed) == 1;
+}
 
 // Owner: the thread that loads the configuration; lives for one call.
 class Validator {
@@ -155,7 +166,10 @@ class Validator {
       Error("socket_path", absl::StrCat(s.socket_path, " is longer than a socket's name can be (",
                                         sizeof(sockaddr_un::sun_path) - 1, " bytes)"));
     }
-    if (s.http_address.empty()) Error("http_address", "must not be empty");
+    if (!IsNumericHost(s.http_address)) {
+      Error("http_address", absl::StrCat("'", s.http_address,
+                                         "' must have a numeric host, such as 127.0.0.1:9464"));
+    }
     if (s.journal_directory.empty()) Error("journal_directory", "must not be empty");
     if (s.tcp_address.empty()) return;
     const auto need = [this](absl::string_view key, const std::string& file) {

@@ -3,7 +3,6 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "daemon/config/keys.h"
 #include "daemon/config/layers.h"
 #include "daemon/config/value.h"
@@ -54,11 +53,13 @@ class YamlReader {
   }
 
   void Unknown(const YAML::Node& node, const std::vector<std::string>& known) {
-    const std::string nearest = Nearest(node.Scalar(), known);
+    std::string hint = NotNeeded(node.Scalar());
+    if (hint.empty()) {
+      const std::string nearest = Nearest(node.Scalar(), known);
+      if (!nearest.empty()) hint = absl::StrCat("did you mean '", nearest, "'?");
+    }
     Error(node.Mark(),
-          absl::StrCat(
-              "unknown key '", node.Scalar(), "'",
-              nearest.empty() ? std::string() : absl::StrCat("; did you mean '", nearest, "'?")));
+          absl::StrCat("unknown key '", node.Scalar(), "'", hint.empty() ? "" : "; ", hint));
   }
 
   void ReadTop(const YAML::Node& top, GivenValues& given) {

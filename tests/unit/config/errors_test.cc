@@ -17,6 +17,12 @@ TEST_F(ConfigTest, AnUnknownKeyIsRefusedWithItsPlaceAndASuggestion) {
               ElementsAre("F:3:1: unknown key 'zzzzzz'"));
 }
 
+TEST_F(ConfigTest, KeysThatTandemDoesNotNeedSayWhatDoesTheirWork) {
+  EXPECT_THAT(ErrorsOf(std::string(kTwo) + "metrics_interval: 10s\nhealth_check_interval: 5s\n"),
+              ElementsAre(HasSubstr("set the scraper's interval"),
+                          HasSubstr("every parked_retry_interval")));
+}
+
 TEST_F(ConfigTest, AKeyGivenTwiceIsRefused) {
   EXPECT_THAT(ErrorsOf(std::string(kTwo) + "max_retries: 1\nmax_retries: 2\n"),
               ElementsAre("F:4:1: 'max_retries' is given twice"));
@@ -49,7 +55,9 @@ TEST_F(ConfigTest, WrongValuesNameTheirPlaceAndWhatIsWanted) {
       {"http_address: a:b", "F:3:15: http_address: 'a:b' is not an address such as"},
       {"http_address: h:65536", "F:3:15: http_address: 'h:65536' is not an address such as"},
       {"http_address: ::1:80", "F:3:15: http_address: '::1:80' is not an address: an IPv6"},
-      {"http_address: ''", "F:3:15: http_address: must not be empty"},
+      {"http_address: ''", "F:3:15: http_address: '' must have a numeric host"},
+      {"http_address: 'localhost:80'", "F:3:15: http_address: 'localhost:80' must have a numeric"},
+      {"http_address: '[zz]:80'", "F:3:15: http_address: '[zz]:80' must have a numeric host"},
       {"writer_name: a/b", "F:3:14: writer_name: 'a/b' is not a name"},
       {"writer_name: ..", "F:3:14: writer_name: '..': path has a component"},
       {"writer_name: .tandem", "F:3:14: writer_name: '.tandem': path has a component that is"},
