@@ -88,6 +88,8 @@ void Call::AttemptDone(const grpc::Status& status) {
       }
       final_status = retry_.Final(failure);
     }
+    // Before the client can go: a context keeps the channel, and a channel must not end on gRPC's
+    // own thread, for which it would wait.
     context_ = nullptr;
   }
   Finish(final_status);

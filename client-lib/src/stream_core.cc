@@ -26,20 +26,6 @@ Failure ClosedFailure() {
   return failure;
 }
 
-// The daemon is going away or does not know: nothing behind this write was sequenced without it, so
-// sending all that is unanswered once more keeps the order.
-bool EndsTheConnection(const Failure& failure) {
-  return failure.detail.reason == "SHUTTING_DOWN" || failure.detail.reason == "OUTCOME_UNKNOWN";
-}
-
-bool MayReconnect(const Failure& failure) {
-  if (failure.never_retry) return false;
-  return failure.code == absl::StatusCode::kUnavailable ||
-         failure.code == absl::StatusCode::kCancelled ||  // a server that is shut down cancels
-         (failure.code == absl::StatusCode::kResourceExhausted &&
-          failure.detail.retry_delay.has_value());
-}
-
 }  // namespace
 
 StreamCore::StreamCore(ClientState* state, WriteStreamOptions options)
@@ -288,98 +274,5 @@ void StreamCore::Destroy() {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return session_ == nullptr && Idle() && !registered_; });
 }
-
-void StreamCore::OnSent() {
-  const std::lock_guard lock(mutex_);
-  writing_ = false;
-  Pump();
-}
-
-void StreamCore::OnBreak() {
-  const std::lock_guard lock(mutex_);
-  session_broken_ = true;
-  session_->Release();
-}
-
-void StreamCore::OnAnswer(const v1::WriteStreamResponse& response) {
-  std::unique_lock lock(mutex_);
-  const auto it = pending_.find(response.tag());
-  if (it == pending_.end()) return;  // it was given up
-  switch (response.outcome_case()) {
-    case v1::WriteStreamResponse::kSingle:
-      Settle(it, FromWire(response.single(), it->second.request_id));
-      break;
-    case v1::WriteStreamResponse::kBatch:
-      Settle(it, FromWire(response.batch(), it->second.request_id));
-      break;
-    default: {
-      const Failure failure = FailureOf(response.error());
-      if (EndsTheConnection(failure)) {
-        last_failure_ = failure;
-        AbandonSession();
-        return;
-      }
-      Settle(it, ErrorOf(it->first, it->second, failure));
-    }
-  }
-  failures_in_row_ = 0;
-  Deliver(std::move(lock));
-}
-
-void StreamCore::OnSessionDone(const grpc::Status& status) {
-  std::unique_lock lock(mutex_);
-  Failure failure = last_failure_;
-  if (!session_abandoned_) {
-    failure = FailureOf(status, nullptr);
-    if (status.ok()) {
-      failure.code = absl::StatusCode::kUnavailable;
-      failure.message = "the daemon ended the stream";
-    }
-  }
-  if (!failure.never_sent) {
-    for (auto& [tag, pending] : pending_) {
-      if (tag < next_to_send_) pending.maybe_sent = true;
-    }
-  }
-  session_ = nullptr;
-  writing_ = false;
-  changed_.notify_all();
-  if (!pending_.empty()) {
-    last_failure_ = failure;
-    ++failures_in_row_;
-    const int max_attempts = state_->options().retry.max_attempts;
-    if (MayReconnect(failure) && (max_attempts == 0 || failures_in_row_ < max_attempts)) {
-      PlanReconnect(failure.detail.retry_delay);
-    } else {
-      SettleAll(failure);
-    }
-  }
-  Deliver(std::move(lock));
-}
-
-WriteStream::WriteStream(std::shared_ptr<StreamCore> core) : core_(std::move(core)) {}
-
-WriteStream::~WriteStream() { core_->Destroy(); }
-
-absl::StatusOr<std::string> WriteStream::Send(std::vector<Operation> operations, WriteCallback done,
-                                              std::string request_id) {
-  return core_->Send(std::move(operations), std::move(done), std::move(request_id), true);
-}
-
-absl::StatusOr<std::string> WriteStream::Send(Operation operation, WriteCallback done,
-                                              std::string request_id) {
-  std::vector<Operation> operations;
-  operations.push_back(std::move(operation));
-  return core_->Send(std::move(operations), std::move(done), std::move(request_id), true);
-}
-
-absl::StatusOr<std::string> WriteStream::TrySend(std::vector<Operation> operations,
-                                                 WriteCallback done, std::string request_id) {
-  return core_->Send(std::move(operations), std::move(done), std::move(request_id), false);
-}
-
-absl::Status WriteStream::Flush(absl::Duration limit) { return core_->Flush(limit); }
-
-absl::Status WriteStream::Close(absl::Duration limit) { return core_->Close(limit); }
 
 }  // namespace tandem::client

@@ -18,6 +18,10 @@
 
 namespace tandem::client {
 
+// The daemon is going away or does not know: nothing behind this write was sequenced without it, so
+// sending all that is unanswered once more keeps the order.
+[[nodiscard]] bool EndsTheConnection(const Failure& failure);
+
 // Callable from any thread. One lock; the caller's callbacks run outside it, one at a time.
 class StreamCore final : public Cancellable, public std::enable_shared_from_this<StreamCore> {
  public:

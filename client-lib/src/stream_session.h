@@ -19,7 +19,7 @@ class StreamCore::Session final
   explicit Session(std::shared_ptr<StreamCore> core) : core_(std::move(core)) {}
 
   void Start(v1::TandemService::Stub& stub) {
-    stub.async()->WriteStream(&context_, this);
+    stub.async()->WriteStream(context_.get(), this);
     AddHold();  // writes come from outside the reactions
     StartRead(&response_);
     StartCall();
@@ -41,9 +41,13 @@ class StreamCore::Session final
   }
 
   void Abandon() {
-    context_.TryCancel();
+    context_->TryCancel();
     Release();
   }
+
+  // After OnDone. A context keeps the channel, and a channel must not end on gRPC's own thread: it
+  // would wait for that thread.
+  void DropContext() { context_ = nullptr; }
 
   void OnWriteDone(bool ok) override { ok ? core_->OnSent() : core_->OnBreak(); }
 
@@ -57,14 +61,13 @@ class StreamCore::Session final
   }
 
   void OnDone(const grpc::Status& status) override {
-    const std::shared_ptr<StreamCore> core = std::move(core_);
+    core_->OnSessionDone(status);
     delete this;
-    core->OnSessionDone(status);
   }
 
  private:
   std::shared_ptr<StreamCore> core_;
-  grpc::ClientContext context_;
+  std::unique_ptr<grpc::ClientContext> context_ = std::make_unique<grpc::ClientContext>();
   std::shared_ptr<const v1::WriteStreamRequest> request_;  // until OnWriteDone
   v1::WriteStreamResponse response_;
   bool released_ = false;
