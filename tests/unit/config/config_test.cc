@@ -100,6 +100,59 @@ TEST_F(ConfigTest, EveryKeyIsTakenFromFileEnvironmentAndFlag) {
   }
 }
 
+template <typename... Values>
+std::string Joined(const Values&... values) {
+  std::string text;
+  (absl::StrAppend(&text, values, "|"), ...);
+  return text;
+}
+
+// Everything that the modules are told.
+std::string OptionsOf(const Config& config) {
+  const CoreOptions& core = config.core;
+  const JournalOptions& journal = core.journal;
+  std::string text =
+      Joined(journal.directory, journal.segment_bytes, journal.group_bytes, journal.max_bytes,
+             journal.reserve_bytes, journal.retention_ms, journal.idle_mark_ms, core.writer,
+             core.max_write_bytes, core.max_batch_operations, core.max_file_bytes,
+             core.max_upload_bytes, core.max_open_uploads, core.upload_lifetime_ms,
+             core.max_waiting_writes, core.max_waiting_bytes, core.max_request_ids,
+             core.max_path_states, core.request_id_window_ms, core.path_state_limit_ms);
+  for (const CoreTarget& target : core.targets) text += Joined(target.name, target.path);
+  for (const LaneOptions& lane : config.lanes) {
+    text += Joined(
+        lane.target, lane.target_path, lane.target_id, lane.writer_root, lane.initialize_target,
+        lane.require_mount, lane.max_parallel_paths, lane.max_window_writes, lane.max_window_bytes,
+        lane.max_merge_bytes, lane.max_open_directories, lane.max_retries, lane.retry_initial_ms,
+        lane.retry_max_ms, lane.checkpoint_interval_ms, lane.slow_limit_ms, lane.stall_limit_ms,
+        lane.parked_retry_interval_ms, lane.max_parked_writes, lane.max_parked_bytes);
+  }
+  const RpcConfig& rpc = config.rpc;
+  text += Joined(rpc.socket_path, rpc.socket_mode, rpc.socket_group, rpc.tcp_address,
+                 rpc.tls_certificate_file, rpc.tls_key_file, rpc.tls_client_ca_file,
+                 rpc.max_concurrent_streams, rpc.memory_bytes, LevelName(rpc.default_level),
+                 rpc.dual_write_timeout_ms);
+  return text + Joined(config.control.http_address, static_cast<int>(config.io.engine),
+                       config.io.threads, static_cast<int>(config.log_level),
+                       config.drain_deadline_ms, config.settings.journal_on_volatile);
+}
+
+TEST_F(ConfigTest, EveryKeyReachesTheOptionsOfAModule) {
+  for (const Key& key : AllKeys()) {
+    std::string others;
+    for (const auto& [name, text] : CompanionsOf(key)) {
+      if (name != key.name) absl::StrAppend(&others, name, ": ", text, "\n");
+    }
+    if (key.kind == ValueKind::kTargets) others = "";
+    const std::string plain = key.kind == ValueKind::kTargets ? kTwo : others;
+    const LoadedConfig before = LoadText(plain);
+    const LoadedConfig after =
+        LoadText(absl::StrCat(others, key.name, ": '", OtherValue(key), "'\n"));
+    EXPECT_THAT(after.errors, IsEmpty());
+    EXPECT_NE(OptionsOf(before.config), OptionsOf(after.config)) << key.name;
+  }
+}
+
 TEST_F(ConfigTest, EveryDefaultIsValid) {
   for (const Key& key : AllKeys()) {
     if (key.kind == ValueKind::kTargets) continue;
