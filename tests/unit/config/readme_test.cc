@@ -1,5 +1,8 @@
 // The README is what users read: its tables must say what the code does.
+#include <filesystem>
 #include <fstream>
+#include <regex>
+#include <set>
 #include <sstream>
 
 #include "daemon/base/reason.h"
@@ -50,6 +53,35 @@ TEST(Readme, ListsEveryReasonWithItsStatusCode) {
                                              absl::StatusCodeToString(ReasonCode(reason)), " |")));
   }
   EXPECT_EQ(FirstCells(text, "Error reasons"), names);
+}
+
+// The names of all metrics, as daemon/metrics registers them.
+std::set<std::string> MetricNames() {
+  std::set<std::string> names;
+  const std::regex name("\"((tandem|grpc_server)_[a-z_]+)\"");
+  for (const auto& entry :
+       std::filesystem::directory_iterator(TANDEM_SOURCE_DIR "/daemon/metrics")) {
+    std::ifstream file(entry.path());
+    std::stringstream text;
+    text << file.rdbuf();
+    const std::string source = text.str();
+    for (std::sregex_iterator match(source.begin(), source.end(), name), end; match != end;
+         ++match) {
+      names.insert((*match)[1]);
+    }
+  }
+  return names;
+}
+
+TEST(Readme, ListsEveryMetricAndNoOther) {
+  const std::string text = Readme();
+  const std::set<std::string> names = MetricNames();
+  EXPECT_GT(names.size(), 20u);
+  for (const std::string& name : names) EXPECT_THAT(text, HasSubstr("`" + name + "`"));
+  const std::regex mention("`((tandem|grpc_server)_[a-z_]+)`");
+  for (std::sregex_iterator match(text.begin(), text.end(), mention), end; match != end; ++match) {
+    EXPECT_TRUE(names.contains((*match)[1])) << (*match)[1];
+  }
 }
 
 }  // namespace
