@@ -37,6 +37,20 @@ int64_t Number(absl::string_view text) {
   return number;
 }
 
+// The production logger's lines, written at once.
+class LineLogger final : public Logger {
+ public:
+  void Log(LogLevel, absl::string_view event, std::vector<LogField> fields) override {
+    std::string line = absl::StrCat("{\"event\":", JsonString(event));
+    for (const LogField& field : fields) {
+      absl::StrAppend(&line, ",", JsonString(field.key), ":", field.json);
+    }
+    line += "}\n";
+    TANDEM_CHECK(write(STDERR_FILENO, line.data(), line.size()) ==
+                 static_cast<ssize_t>(line.size()));
+  }
+};
+
 int RunAsSupervisor(const std::vector<std::string>& args) {
   // As process 1 of a container does, adopt orphans.
   TANDEM_CHECK(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
@@ -50,8 +64,8 @@ int RunAsSupervisor(const std::vector<std::string>& args) {
   options.restart = {
       .initial_ms = Number(args[3]), .max_ms = Number(args[4]), .stable_after_ms = Number(args[5])};
   options.lanes_exit_limit_ms = Number(args[6]);
-  const std::unique_ptr<Logger> log = MakeStderrLogger(LogLevel::kInfo, "supervisor");
-  return RunSupervisor(options, *log);
+  LineLogger log;
+  return RunSupervisor(options, log);
 }
 
 class FakeChild {

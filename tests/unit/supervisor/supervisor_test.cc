@@ -139,6 +139,15 @@ class SupervisorTest : public testing::Test {
     return generation;
   }
 
+  // Once the supervisor knows that their core is gone: a lane that ends before is started again.
+  void EndLanes(const Generation& generation) {
+    NextLogLine({"child_exited", absl::StrCat("\"pid\":", generation.core.pid, ",")});
+    for (const auto& [name, lane] : generation.lanes) {
+      EXPECT_EQ(lane.Next(), "eof");
+      lane.Tell("exit 0");
+    }
+  }
+
   // The supervisor's end; 128 + signal if one killed it.
   int WaitForEnd() {
     int status = 0;
@@ -226,7 +235,7 @@ TEST_F(SupervisorTest, ACoreThatExitsUnaskedIsStartedAgainWhateverItsStatus) {
   for (const char* command : {"exit 0", "exit 1", "exit 70"}) {
     const Generation generation = AcceptGeneration();
     generation.core.Tell(command);
-    for (const auto& [name, lane] : generation.lanes) lane.Tell("exit 0");
+    EndLanes(generation);
   }
   AcceptGeneration();
 }
@@ -236,7 +245,7 @@ TEST_F(SupervisorTest, DelaysDoubleUpToTheirMaximum) {
   for (const int delay_ms : {1, 2, 4, 5, 5}) {
     const Generation generation = AcceptGeneration();
     generation.core.Tell("die");
-    for (const auto& [name, lane] : generation.lanes) lane.Tell("exit 0");
+    EndLanes(generation);
     EXPECT_THAT(NextLogLine({"child_restarting", "\"core\""}),
                 testing::HasSubstr(absl::StrCat("\"delay_ms\":", delay_ms, "}")));
   }
@@ -263,7 +272,7 @@ TEST_F(SupervisorTest, ACoreKilledWhileItStopsIsTheEndToo) {
   kill(supervisor_, SIGTERM);
   EXPECT_EQ(generation.core.Next(), "signal 15");
   generation.core.Tell("die");
-  for (const auto& [name, lane] : generation.lanes) lane.Tell("exit 0");
+  EndLanes(generation);
   EXPECT_EQ(WaitForEnd(), 128 + SIGKILL);
 }
 
@@ -280,7 +289,7 @@ TEST_F(SupervisorTest, AStopWhileCoreWaitsForItsRestartEndsAtOnce) {
   Start({"3600000", "3600000", "3600000", "60000"});
   const Generation generation = AcceptGeneration();
   generation.core.Tell("exit 9");
-  for (const auto& [name, lane] : generation.lanes) lane.Tell("exit 0");
+  EndLanes(generation);
   NextLogLine({"child_restarting", "\"core\""});
   kill(supervisor_, SIGTERM);
   EXPECT_EQ(WaitForEnd(), 9);
@@ -327,7 +336,7 @@ TEST_P(FinalStatusTest, ACoreThatCannotStartForGoodIsNotStartedAgain) {
   Start();
   const Generation generation = AcceptGeneration();
   generation.core.Tell(absl::StrCat("exit ", GetParam()));
-  for (const auto& [name, lane] : generation.lanes) lane.Tell("exit 0");
+  EndLanes(generation);
   EXPECT_EQ(WaitForEnd(), GetParam());
 }
 
