@@ -71,6 +71,7 @@ void SimClients::OnCoreUp() {
 void SimClients::OnCoreDown() {
   for (const auto& call : calls_) {
     if (call->resolved) continue;
+    call->tried = call->tried || call->sent;
     call->sent = false;
     call->attempt = 0;
   }
@@ -164,13 +165,10 @@ void SimClients::OnFailure(Call& call, const absl::Status& status) {
   const std::optional<Reason> reason = ReasonOf(status);
   if (!reason) return checker_->Fail(absl::StrCat("no reason in: ", call.last_error));
   const RefusalDetail detail = DetailOf(status);
-  for (const auto& [key, value] : detail.metadata) {
-    Sequence sequence = 0;
-    if (key == "sequence" && absl::SimpleAtoi(value, &sequence) &&
-        call.request.operations.size() == 1) {
-      checker_->OnAccepted(call.request, sequence);
-    }
-  }
+  NoteSequence(call.request, detail);
+  // An id may be too old to be new for certain; of one never sent before that says all.
+  if (reason == Reason::kRequestIdExpired && !call.tried) return Resolve(call, false);
+  call.tried = true;
   if (IsFinal(status)) {
     checker_->OnRefused(call.request, *reason, call.low, node_->core()->View().appended);
     return Resolve(call, false);
@@ -179,6 +177,17 @@ void SimClients::OnFailure(Call& call, const absl::Status& status) {
   call.request.wait_timeout_ms = 60'000;
   SendLater(call, std::max<int64_t>(std::min<int64_t>(detail.retry_after_ms, 500),
                                     random_.Between(1, 100)));
+}
+
+void SimClients::NoteSequence(const SimRequest& request, const RefusalDetail& detail) {
+  Sequence sequence = 0;
+  bool journaled = false;
+  for (const auto& [key, value] : detail.metadata) {
+    if (key == "sequence" && !absl::SimpleAtoi(value, &sequence)) sequence = 0;
+    if (key == "level_reached") journaled = value != LevelName(Level::kNone);
+  }
+  // What is not durable yet may lose its sequence to another write.
+  if (sequence > 0 && journaled) checker_->OnAccepted(request, sequence);
 }
 
 void SimClients::AfterAccept(Call& call, const WriteReply& reply) {

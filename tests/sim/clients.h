@@ -37,6 +37,7 @@ class SimClients final : public SimNode::Listener {
     uint64_t attempt = 0;  // of those sent; an answer to another one is stale
     bool sent = false;
     bool resolved = false;
+    bool tried = false;  // sent before: what became of that may be unknown
     bool again = false;  // asked once more after the answer
     bool chains = true;  // the next request follows its answer
     Sequence low = 0;    // known when it was sent
@@ -52,6 +53,7 @@ class SimClients final : public SimNode::Listener {
   void SendChunk(Call& call, uint64_t attempt, UploadId upload, size_t from);
   void OnReply(Call& call, uint64_t attempt, absl::StatusOr<WriteReply> reply);
   void OnFailure(Call& call, const absl::Status& status);
+  void NoteSequence(const SimRequest& request, const RefusalDetail& detail);
   void Resolve(Call& call, bool accepted);
   void AfterAccept(Call& call, const WriteReply& reply);
   void TryForgery(const SimRequest& request);

@@ -42,18 +42,18 @@ SimNode::~SimNode() {
 CoreOptions SimNode::MakeCoreOptions() const {
   CoreOptions options;
   options.journal.directory = kJournal;
-  options.journal.segment_bytes = 64 << 10;
-  options.journal.group_bytes = 16 << 10;
+  options.journal.segment_bytes = 128 << 10;
+  options.journal.group_bytes = 32 << 10;
   options.journal.max_bytes = options_.journal_max_bytes;
-  options.journal.reserve_bytes = 128 << 10;
-  options.journal.retention_ms = 300;
+  options.journal.reserve_bytes = 256 << 10;
+  options.journal.retention_ms = options_.retention_ms;
   options.journal.idle_mark_ms = 20;
   options.journal.targets = options_.targets;
   options.writer = "w";
   for (const std::string& target : options_.targets) {
     options.targets.push_back({.name = target, .path = "/" + target});
   }
-  options.max_write_bytes = 8 << 10;
+  options.max_write_bytes = 30 << 10;
   options.max_upload_bytes = 32 << 10;
   options.upload_lifetime_ms = 5'000;
   options.max_path_states = 8;  // so that lanes are asked
@@ -117,7 +117,7 @@ void SimNode::StartCore() {
 void SimNode::StartLane(size_t target) {
   using internal::v1::CoreMessage;
   using internal::v1::LaneMessage;
-  auto link = MakeSimLink<CoreMessage, LaneMessage>(world_);
+  auto link = MakeSimLink<CoreMessage, LaneMessage>(world_, {.name = options_.targets[target]});
   if (core()) {
     core()->AttachLane(options_.targets[target], std::move(link.first));
   } else {

@@ -15,7 +15,8 @@ namespace tandem {
 
 struct SimNodeOptions {
   bool remote_targets = false;  // targets are NFS exports
-  uint64_t journal_max_bytes = 1ull << 20;
+  uint64_t journal_max_bytes = 2ull << 20;
+  int64_t retention_ms = 30'000;  // longer than anybody retries, or ids would be forgotten
   std::vector<std::string> targets = {"local", "corebank"};
 };
 

@@ -42,7 +42,9 @@ class Run {
         plan_(MakeFaultPlan(world_.random().Fork(), 2)),
         clients_(world_, plan_.requests, plan_.clients, *log_),
         node_(world_, {.remote_targets = plan_.remote_targets}, *log_, clients_),
-        checker_(node_) {}
+        checker_(node_) {
+    if (options.verbose) world_.set_log(log_.get());
+  }
 
   RunResult Do();
 

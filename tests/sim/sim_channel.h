@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "daemon/link/channel.h"
@@ -13,6 +14,7 @@
 namespace tandem {
 
 struct SimLinkOptions {
+  std::string name;  // for the log
   int64_t min_latency_ns = 5'000;
   int64_t max_latency_ns = 300'000;
   size_t backlog_messages = 16;  // undelivered: the sender is told to merge
@@ -69,6 +71,10 @@ class SimPipe : public std::enable_shared_from_this<SimPipe<Message>> {
   }
   void Deliver(Message message) {
     --in_transit_;
+    if (world_.has_log()) {
+      world_.log().Debug("sim_message",
+                         {{"link", options_.name}, {"message", message.ShortDebugString()}});
+    }
     if (!receiver_gone_) inbox_.push_back(std::move(message));
     Pump();
     if (backlogged_ && in_transit_ == 0) {
@@ -146,8 +152,11 @@ struct SimLink {
 
 template <typename A, typename B>
 SimLink<A, B> MakeSimLink(SimWorld& world, SimLinkOptions options = {}) {
-  auto there = std::make_shared<SimPipe<A>>(world, options);
-  auto back = std::make_shared<SimPipe<B>>(world, options);
+  SimLinkOptions options_back = options;
+  options.name += ">";
+  options_back.name += "<";
+  auto there = std::make_shared<SimPipe<A>>(world, std::move(options));
+  auto back = std::make_shared<SimPipe<B>>(world, std::move(options_back));
   return {std::make_unique<SimChannel<A, B>>(there, back),
           std::make_unique<SimChannel<B, A>>(back, there)};
 }

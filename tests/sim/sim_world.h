@@ -66,6 +66,8 @@ class SimWorld {
   [[nodiscard]] Logger& log() { return *log_; }
   // Replaces the null logger; must outlive the world.
   void set_log(Logger* log) { log_ = log; }
+  // False: what is logged goes nowhere, so costly texts need not be made.
+  [[nodiscard]] bool has_log() const { return log_ != null_log_.get(); }
   // An environment around `files` with the world's own clock, chance and log.
   [[nodiscard]] Env MakeEnv(Files& files) { return Env{executor(), files, clock_, random_, *log_}; }
 

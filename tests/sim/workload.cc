@@ -41,7 +41,7 @@ std::string Workload::MakePayload(size_t number, size_t index) {
   std::string payload = absl::StrCat("<", number, ".", index, ">");
   size_t length = random_.Below(60);
   if (random_.Chance(0.2)) length = random_.Below(2'000);
-  if (large_ && random_.Chance(0.3)) length = random_.Below(7'000);
+  if (large_ && random_.Chance(0.3)) length = random_.Below(5'000);
   if (random_.Chance(0.03)) return "";
   while (payload.size() < length) {
     payload.push_back(static_cast<char>('a' + (number * 7 + payload.size()) % 26));
@@ -71,7 +71,8 @@ Operation Workload::MakeOperation(size_t number, size_t index) {
     return operation;
   } else {
     operation.type = OperationType::kRename;
-    operation.new_path = PickPath();
+    do operation.new_path = PickPath();
+    while (operation.new_path == operation.path);  // to itself: that is no request at all
     operation.if_absent = random_.Chance(0.2);
     return operation;
   }
