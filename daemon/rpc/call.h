@@ -6,6 +6,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -27,7 +28,8 @@ struct RpcShared {
   size_t max_stream_pending;  // writes of one stream that are not answered yet
   Executor executor;          // core's
   Inbox& inbox;
-  Budget& calls;         // unanswered writes
+  // Unanswered writes. Core may let go of one when the server is gone.
+  const std::shared_ptr<Budget> calls;
   Budget& queued_bytes;  // payloads on the way to core
   RpcMetrics& metrics;
   Logger& log;

@@ -16,7 +16,7 @@ class WaitDurableCall final : public UnaryCall {
   void Start(const v1::WaitDurableRequest& request) {
     absl::StatusOr<WaitRequest> wait = FromProto(request, shared().convert);
     if (!wait.ok()) return Answer(wait.status());
-    if (!shared().calls.TryTake(1)) return Answer(QueueFull());
+    if (!shared().calls->TryTake(1)) return Answer(QueueFull());
     counted_ = true;
     wait_ = *wait;
     wait_.wait_timeout_ms = EffectiveWaitMs(wait_.wait_timeout_ms, LeftMs());
@@ -38,7 +38,7 @@ class WaitDurableCall final : public UnaryCall {
   }
 
   void Released() override {
-    if (counted_) shared().calls.Return(1);
+    if (counted_) shared().calls->Return(1);
   }
 
   v1::WaitDurableResponse* const response_;

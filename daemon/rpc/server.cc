@@ -64,7 +64,6 @@ class RpcServer::Impl {
       : options(std::move(rpc_options)),
         core(the_core),
         inbox(executor, the_core),
-        calls(options.max_calls),
         queued_bytes(options.max_queued_bytes),
         shared{.convert = options.convert,
                .status = options.status,
@@ -72,7 +71,7 @@ class RpcServer::Impl {
                .max_stream_pending = options.max_stream_pending,
                .executor = executor,
                .inbox = inbox,
-               .calls = calls,
+               .calls = std::make_shared<Budget>(options.max_calls),
                .queued_bytes = queued_bytes,
                .metrics = metrics,
                .log = log},
@@ -124,7 +123,6 @@ class RpcServer::Impl {
   const RpcOptions options;
   Core& core;
   Inbox inbox;
-  Budget calls;
   Budget queued_bytes;
   RpcShared shared;
   TandemServiceImpl tandem_service;

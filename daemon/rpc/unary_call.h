@@ -68,7 +68,7 @@ class WriteCall final : public UnaryCall {
   void Start(Request&& request) {
     absl::StatusOr<WriteRequest> write = FromProto(std::move(request), shared().convert);
     if (!write.ok()) return Answer(write.status());
-    if (!shared().calls.TryTake(1)) return Answer(QueueFull());
+    if (!shared().calls->TryTake(1)) return Answer(QueueFull());
     counted_ = true;
     bytes_ = PayloadBytes(*write);
     if (!shared().queued_bytes.TryTake(bytes_)) return Answer(QueueFull());
@@ -92,7 +92,7 @@ class WriteCall final : public UnaryCall {
   }
 
   void Released() override {
-    if (counted_) shared().calls.Return(1);
+    if (counted_) shared().calls->Return(1);
   }
 
   Response* const response_;

@@ -40,7 +40,7 @@ void UploadCall::Open(v1::UploadHeader&& header) {
   header_seen_ = true;
   absl::StatusOr<UploadRequest> upload = FromProto(std::move(header), shared().convert);
   if (!upload.ok()) return Abandon(upload.status());
-  if (!shared().calls.TryTake(1)) return Abandon(QueueFull());
+  if (!shared().calls->TryTake(1)) return Abandon(QueueFull());
   counted_ = true;
   upload_ = *std::move(upload);
   shared().inbox.Push([call = CallRef<UploadCall>(this)](Core* core) { call->RunOpen(core); });
@@ -148,7 +148,7 @@ void UploadCall::Abandon(const absl::Status& status) {
 }
 
 void UploadCall::Close(const absl::Status& status) {
-  if (counted_) shared().calls.Return(1);
+  if (counted_) shared().calls->Return(1);
   const grpc::Status concluded = Conclude(status);
   const std::lock_guard lock(mutex_);
   Finish(concluded);

@@ -16,14 +16,14 @@ class WriteStream::PendingWrite {
       : stream_(stream), tag_(tag), batch_(batch) {}
   ~PendingWrite() {
     if (!replied_) Deliver(OutcomeUnknown());
-    if (counted_) stream_->shared().calls.Return(1);
+    if (counted_) stream_->calls_->Return(1);
   }
   PendingWrite(const PendingWrite&) = delete;
   PendingWrite& operator=(const PendingWrite&) = delete;
 
   absl::Status Take(absl::StatusOr<WriteRequest> write) {
     if (!write.ok()) return write.status();
-    if (!stream_->shared().calls.TryTake(1)) return QueueFull();
+    if (!stream_->calls_->TryTake(1)) return QueueFull();
     counted_ = true;
     bytes_ = PayloadBytes(*write);
     if (!stream_->shared().queued_bytes.TryTake(bytes_)) return QueueFull();

@@ -17,7 +17,7 @@ class WriteStream final
       public Call {
  public:
   WriteStream(RpcShared& shared, grpc::CallbackServerContext* context)
-      : Call(shared, context, RpcMethod::kWriteStream) {}
+      : Call(shared, context, RpcMethod::kWriteStream), calls_(shared.calls) {}
 
   void Start() { StartRead(&request_); }
 
@@ -39,6 +39,8 @@ class WriteStream final
   // Finishes the stream if it is over.
   void FinishIfDone();
 
+  // Its writes give their places back even after the server is gone.
+  const std::shared_ptr<Budget> calls_;
   v1::WriteStreamRequest request_;  // being read; untouched otherwise
 
   std::mutex mutex_;

@@ -164,6 +164,18 @@ TEST_F(WriteStreamTest, AShutdownEndsAStreamWithWritesInFlight) {
   EXPECT_FALSE(stream_->Finish().ok());
 }
 
+TEST_F(WriteStreamTest, CoreMayLetGoOfAWriteAfterTheServerIsGone) {
+  core_.hold = true;
+  StartServer();
+  Open();
+  stream_->Write(Single(0));
+  Until([](MemoryCore& core) { return core.held() == 1; });
+  OnCore([this](MemoryCore&) { server_.reset(); });
+  ReadAll();
+  EXPECT_FALSE(stream_->Finish().ok());
+  OnCore([](MemoryCore& core) { core.DropHeld(); });
+}
+
 TEST_F(WriteStreamTest, WhatCoreDropsIsAnsweredAsUnknown) {
   core_.hold = true;
   StartServer();
