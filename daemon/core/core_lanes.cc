@@ -37,13 +37,15 @@ void CoreImpl::OnLaneMessage(size_t lane, internal::v1::LaneMessage message) {
 absl::Status CoreImpl::TakeLaneMessage(size_t lane, const internal::v1::LaneMessage& message) {
   LaneEndpoint& endpoint = *lanes_[lane];
   if (message.has_hello()) RETURN_IF_ERROR(OnHello(lane, message.hello()));
-  if (!endpoint.greeted()) {
-    return absl::FailedPreconditionError("the lane's first message is not its hello");
-  }
-  RETURN_IF_ERROR(OnProgress(lane, message));
-  for (const auto& answer : message.answers()) {
-    endpoint.OnAnswer(answer.id());
-    intake_.OnAnswer(lane, answer);
+  if (endpoint.greeted()) {
+    RETURN_IF_ERROR(OnProgress(lane, message));
+    for (const auto& answer : message.answers()) {
+      endpoint.OnAnswer(answer.id());
+      intake_.OnAnswer(lane, answer);
+    }
+  } else if (message.durable_size() > 0 || message.checkpoint() > 0) {
+    // While it waits for its predecessor's lock, a lane can say how it is, and nothing more.
+    return absl::FailedPreconditionError("the lane claims progress before its hello");
   }
   if (message.drained()) endpoint.OnDrained();
   if (message.has_status() && endpoint.OnStatus(message.status())) {
@@ -92,9 +94,7 @@ absl::Status CoreImpl::OnProgress(size_t lane, const internal::v1::LaneMessage& 
     OnCheckpoint(lane);
   }
   if (message.unparked_size() > 0) intake_.OnUnparked();
-  for (const auto& parked : message.parked()) {
-    intake_.OnSettled(lane, parked.sequence(), parked.sequence());
-  }
+  for (const auto& parked : message.parked()) intake_.OnParked(lane, parked.sequence());
   for (const auto& span : message.durable()) intake_.OnSettled(lane, span.first(), span.last());
   if (message.checkpoint() > 0) intake_.OnSettled(lane, 1, message.checkpoint());
   return absl::OkStatus();

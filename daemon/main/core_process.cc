@@ -244,10 +244,11 @@ int CoreProcess::ExitStatusOf(const absl::Status& failure) const {
 
 }  // namespace
 
-int RunCoreProcess(const Config& config, UniqueFd control, Logger& log) {
+int RunCoreProcess(const Config& config, UniqueFd control, const FilesFactory& make_files,
+                   Logger& log) {
   umask(027);
   std::signal(SIGPIPE, SIG_IGN);
-  auto process = ProcessEnv::Make(config.io, log);
+  auto process = ProcessEnv::Make(config.io, make_files, log);
   if (!process.ok()) {
     log.Error("io_engine_unusable", {{"error", process.status()}});
     return kExitConfiguration;

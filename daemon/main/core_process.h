@@ -3,11 +3,13 @@
 
 #include "daemon/config/config.h"
 #include "daemon/link/unique_fd.h"
+#include "daemon/main/process_env.h"
 
 namespace tandem {
 
 // Runs until SIGTERM or SIGINT has drained it, or the supervisor is gone. Returns the exit status:
 // 0, or one of supervisor.h's if it cannot start.
-[[nodiscard]] int RunCoreProcess(const Config& config, UniqueFd control, Logger& log);
+[[nodiscard]] int RunCoreProcess(const Config& config, UniqueFd control,
+                                 const FilesFactory& make_files, Logger& log);
 
 }  // namespace tandem

@@ -22,7 +22,8 @@ Awaitable<void> LaneMain(Lane& lane, Logger& log, boost::asio::io_context& conte
 
 }  // namespace
 
-int RunLaneProcess(const Config& config, const std::string& target, UniqueFd link, Logger& log) {
+int RunLaneProcess(const Config& config, const std::string& target, UniqueFd link,
+                   const FilesFactory& make_files, Logger& log) {
   const auto options = std::find_if(config.lanes.begin(), config.lanes.end(),
                                     [&](const LaneOptions& lane) { return lane.target == target; });
   if (options == config.lanes.end()) {
@@ -36,7 +37,7 @@ int RunLaneProcess(const Config& config, const std::string& target, UniqueFd lin
   std::signal(SIGTERM, SIG_IGN);
   std::signal(SIGHUP, SIG_IGN);
   std::signal(SIGPIPE, SIG_IGN);
-  auto process = ProcessEnv::Make(config.io, log);
+  auto process = ProcessEnv::Make(config.io, make_files, log);
   if (!process.ok()) {
     log.Error("io_engine_unusable", {{"error", process.status()}});
     return kExitBadConfig;

@@ -5,11 +5,12 @@
 
 #include "daemon/config/config.h"
 #include "daemon/link/unique_fd.h"
+#include "daemon/main/process_env.h"
 
 namespace tandem {
 
 // Runs until core is gone or the lane has drained. Returns the exit status.
 [[nodiscard]] int RunLaneProcess(const Config& config, const std::string& target, UniqueFd link,
-                                 Logger& log);
+                                 const FilesFactory& make_files, Logger& log);
 
 }  // namespace tandem

@@ -26,10 +26,16 @@ FilesOptions ToFilesOptions(const IoConfig& config) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<ProcessEnv>> ProcessEnv::Make(const IoConfig& config, Logger& log) {
+absl::StatusOr<std::unique_ptr<Files>> MakeConfiguredFiles(Executor executor,
+                                                           const IoConfig& config, Logger& log) {
+  return MakeFiles(std::move(executor), ToFilesOptions(config), log);
+}
+
+absl::StatusOr<std::unique_ptr<ProcessEnv>> ProcessEnv::Make(const IoConfig& config,
+                                                             const FilesFactory& make_files,
+                                                             Logger& log) {
   auto context = std::make_unique<boost::asio::io_context>(1);
-  ASSIGN_OR_RETURN(std::unique_ptr<Files> files,
-                   MakeFiles(context->get_executor(), ToFilesOptions(config), log));
+  ASSIGN_OR_RETURN(std::unique_ptr<Files> files, make_files(context->get_executor(), config, log));
   return std::unique_ptr<ProcessEnv>(new ProcessEnv(std::move(context), std::move(files), log));
 }
 

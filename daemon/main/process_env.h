@@ -1,6 +1,7 @@
 // What every role's process is built on: an event loop, files, a clock.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "absl/status/statusor.h"
@@ -12,11 +13,22 @@
 
 namespace tandem {
 
+// Makes the files of a role's process; a test program's may wrap the real ones.
+using FilesFactory = std::function<absl::StatusOr<std::unique_ptr<Files>>(
+    Executor executor, const IoConfig& config, Logger& log)>;
+
+// The engine that the configuration asks for. Errors: a forced io_uring that is denied.
+[[nodiscard]] absl::StatusOr<std::unique_ptr<Files>> MakeConfiguredFiles(Executor executor,
+                                                                         const IoConfig& config,
+                                                                         Logger& log);
+
 // Owner: the process's main thread.
 class ProcessEnv {
  public:
-  // Errors: a forced io_uring that is denied.
-  static absl::StatusOr<std::unique_ptr<ProcessEnv>> Make(const IoConfig& config, Logger& log);
+  // Errors: the factory's.
+  static absl::StatusOr<std::unique_ptr<ProcessEnv>> Make(const IoConfig& config,
+                                                          const FilesFactory& make_files,
+                                                          Logger& log);
   ~ProcessEnv();
   ProcessEnv(const ProcessEnv&) = delete;
   ProcessEnv& operator=(const ProcessEnv&) = delete;
