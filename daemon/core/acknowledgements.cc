@@ -65,6 +65,7 @@ void Acknowledgements::RefuseWhenDurable(Sequence depends_on, absl::Status refus
 
 Acknowledgements::WaiterId Acknowledgements::Insert(Waiter waiter) {
   const WaiterId id = next_id_++;
+  longest_ = std::max(longest_, waiter.wait.last - waiter.wait.first);
   timeouts_.Add(waiter.wait.deadline_ns, id);
   waiters_.emplace(id, std::make_unique<Waiter>(std::move(waiter)));
   return id;
@@ -134,7 +135,11 @@ void Acknowledgements::CheckGate(WaiterId id, size_t gate) {
     Check(id);
     return;
   }
-  if (gate == kJournalGate || !waiter.refusal.ok()) return;
+  if (gate != kJournalGate) FinishIfParked(id);
+}
+
+void Acknowledgements::FinishIfParked(WaiterId id) {
+  const Waiter& waiter = *waiters_.at(id);
   if (absl::Status parked = FindParked(waiter); !parked.ok()) Finish(id, std::move(parked));
 }
 
@@ -155,6 +160,19 @@ void Acknowledgements::OnDurable() {
 
 void Acknowledgements::OnSettled(size_t target, Sequence first, Sequence last) {
   PassGate(1 + target, first, last);
+  Deliver();
+}
+
+// A batch may miss something before the parked record: it is registered there.
+void Acknowledgements::OnParked(size_t target, Sequence sequence) {
+  PassGate(1 + target, sequence, sequence);
+  Gate& waiting = gates_[1 + target];
+  std::vector<WaiterId> hopeless;
+  for (auto entry = waiting.lower_bound(sequence - std::min(sequence, longest_));
+       entry != waiting.end() && entry->first <= sequence; ++entry) {
+    hopeless.push_back(entry->second);
+  }
+  for (const WaiterId id : hopeless) FinishIfParked(id);
   Deliver();
 }
 

@@ -52,6 +52,8 @@ class Acknowledgements {
   // Progress has changed already when these are called.
   void OnDurable();
   void OnSettled(size_t target, Sequence first, Sequence last);
+  // The record is parked on the target.
+  void OnParked(size_t target, Sequence sequence);
   // Everything about the target may have changed.
   void OnTargetChanged(size_t target);
   // Nothing more becomes durable in the journal: who waits for that gets OUTCOME_UNKNOWN.
@@ -86,6 +88,8 @@ class Acknowledgements {
   // Not OK: a needed target has parked it.
   [[nodiscard]] absl::Status FindParked(const Waiter& waiter) const;
   void PassGate(size_t gate, Sequence first, Sequence last);
+  // Answers it if a needed target has parked it.
+  void FinishIfParked(WaiterId id);
   void Expire(WaiterId id);
   void Finish(WaiterId id, absl::StatusOr<WriteReply> reply);
   [[nodiscard]] WriteReply ReplyOf(Waiter& waiter) const;
@@ -97,6 +101,7 @@ class Acknowledgements {
   const Progress& progress_;
   absl::AnyInvocable<void()> answered_;
   WaiterId next_id_ = 1;
+  uint64_t longest_ = 0;  // batch that ever waited, less one
   absl::flat_hash_map<WaiterId, std::unique_ptr<Waiter>> waiters_;
   std::vector<Gate> gates_;
   std::vector<Answer> answers_;

@@ -73,6 +73,7 @@ class Intake {
   void OnJournalFailed(const absl::Status& why);
   // A target's progress changed.
   void OnSettled(size_t target, Sequence first, Sequence last);
+  void OnParked(size_t target, Sequence sequence);
   void OnTargetChanged(size_t target);
   void OnCheckpoint();
   void OnUnparked();

@@ -171,6 +171,10 @@ void Intake::OnSettled(size_t target, Sequence first, Sequence last) {
   acknowledgements_.OnSettled(target, first, last);
 }
 
+void Intake::OnParked(size_t target, Sequence sequence) {
+  acknowledgements_.OnParked(target, sequence);
+}
+
 void Intake::OnTargetChanged(size_t target) { acknowledgements_.OnTargetChanged(target); }
 
 void Intake::OnCheckpoint() {

@@ -141,6 +141,8 @@ void PathStates::ApplyTo(PathOverlay& overlay, const RecordHeader& record) const
 bool PathStates::Fill(absl::string_view path, const std::vector<PathState>& components,
                       Sequence asked_at) {
   if (forgotten_ > asked_at) return false;
+  // Before, not after: what comes now must be there when the write that asked looks again.
+  Evict();
   std::vector<absl::string_view> prefixes = AncestorsOf(path);
   prefixes.push_back(path);
   bool exists = true;
@@ -155,7 +157,6 @@ bool PathStates::Fill(absl::string_view path, const std::vector<PathState>& comp
     }
     if (state.kind != PathKind::kDirectory) break;
   }
-  Evict();
   return true;
 }
 
@@ -220,12 +221,14 @@ void PathStates::MoveTo(Entry& entry, ListId list) {
 }
 
 void PathStates::Unlink(Entry& entry) {
+  if (entry.list == kClean) --clean_count_;
   List& list = lists_[entry.list];
   (entry.previous != nullptr ? entry.previous->next : list.front) = entry.next;
   (entry.next != nullptr ? entry.next->previous : list.back) = entry.previous;
 }
 
 void PathStates::Link(Entry& entry, ListId id) {
+  if (id == kClean) ++clean_count_;
   List& list = lists_[id];
   entry.list = id;
   entry.previous = list.back;
@@ -235,7 +238,7 @@ void PathStates::Link(Entry& entry, ListId id) {
 }
 
 void PathStates::Evict() {
-  while (entries_.size() > max_entries_ && lists_[kClean].front != nullptr) {
+  while (entries_.size() > max_entries_ && clean_count_ > max_entries_ / 4) {
     Entry& entry = *lists_[kClean].front;
     forgotten_ = std::max(forgotten_, entry.sequence);
     if (entry.state.kind != PathKind::kAbsent) {

@@ -49,8 +49,9 @@ class PathOverlay {
   absl::flat_hash_map<std::string, Entry> entries_;
 };
 
-// Owner: core's thread. Memory: at most `max_entries` entries, those excepted that records not yet
-// applied on every target stand behind: these are never evicted.
+// Owner: core's thread. Memory: at most `max_entries` entries (and what the last answer brought),
+// those excepted that records not yet applied on every target stand behind: these are never
+// evicted, and leave a quarter of `max_entries` to the others, so that answers can still be used.
 class PathStates {
  public:
   // Records up to and with `applied_floor` are applied everywhere when this begins.
@@ -115,6 +116,7 @@ class PathStates {
   absl::node_hash_map<std::string, Entry> entries_;
   // kClean: least recently used first. kDirty: by sequence. kHeld: parked on some target.
   std::array<List, 3> lists_;
+  size_t clean_count_ = 0;
 };
 
 }  // namespace tandem
