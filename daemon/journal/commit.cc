@@ -26,9 +26,10 @@ Awaitable<void> JournalImpl::CommitLoop(Self self) {
       break;
     } else if (!journal.mark_due_ || journal.broken_) {
       co_await journal.work_.Wait();
-    } else if (!co_await journal.work_.WaitFor(journal.env_.clock,
-                                               journal.options_.idle_mark_ms * 1'000'000)) {
-      if (!journal.stopped_ && journal.groups_.empty()) co_await journal.WriteMark();
+    } else {
+      const int64_t idle_ns = journal.options_.idle_mark_ms * 1'000'000;
+      const bool work = co_await journal.work_.WaitFor(journal.env_.clock, idle_ns);
+      if (!work && !journal.stopped_ && journal.groups_.empty()) co_await journal.WriteMark();
     }
   }
   if (!journal.stopped_ && journal.failed_.ok() && journal.mark_due_ && !journal.broken_) {
@@ -42,7 +43,9 @@ Awaitable<void> JournalImpl::CommitLoop(Self self) {
 Awaitable<void> JournalImpl::CommitGroup() {
   front_under_way_ = true;
   uint64_t failures = 0;
-  while (co_await MakeRoomFor(groups_.front().bytes.size())) {
+  while (true) {
+    const bool fits = co_await MakeRoomFor(groups_.front().bytes.size());
+    if (!fits) co_return;
     const int64_t before_ns = env_.clock.MonotonicNs();
     SealGroup();
     absl::Status status = co_await env_.files.Write(files_.active, groups_.front().bytes, end_);
@@ -115,7 +118,8 @@ Awaitable<bool> JournalImpl::MakeRoomFor(uint64_t bytes) {
   uint64_t failures = 0;
   while (!stopped_ && failed_.ok()) {
     if (bytes <= Remaining()) co_return true;
-    if (!co_await WaitForFile()) co_return false;
+    const bool ready = co_await WaitForFile();
+    if (!ready) co_return false;
     const absl::Status status = co_await StartSegment();
     if (stopped_) co_return false;
     if (status.ok()) continue;
@@ -155,6 +159,9 @@ Awaitable<absl::Status> JournalImpl::StartSegment() {
                        .salt = env_.random.Next(),
                        .bytes = options_.segment_bytes,
                        .supersedes = broken_ ? durable_ + 1 : 0};
+  // With long paths a batch may be larger than Admit could know; then the segment is.
+  const uint64_t least = kSegmentHeaderBytes + groups_.front().bytes.size() + kRecordHeaderBytes;
+  while (header.bytes < least) header.bytes += options_.segment_bytes;
   broken_ = true;
   const absl::StatusOr<SegmentPool::Taken> taken = co_await pool_.Take(header, {});
   if (stopped_) co_return absl::CancelledError("journal is gone");

@@ -102,9 +102,11 @@ Awaitable<absl::StatusOr<FileHandle>> LockJournal(Env& env, FileHandle directory
 }
 
 Awaitable<void> DescribeOwner(Files& files, FileHandle lock, std::string text) {
-  text.resize(std::min(text.size(), kMaxOwnerBytes - 1));
-  text.push_back('\n');
-  if ((co_await files.Truncate(lock, 0)).ok()) (void)co_await files.Write(lock, text, 0);
+  if (text.size() >= kMaxOwnerBytes) text.resize(kMaxOwnerBytes - 1);
+  text += '\n';
+  const absl::Status emptied = co_await files.Truncate(lock, 0);
+  if (!emptied.ok()) co_return;
+  (void)co_await files.Write(lock, text, 0);
 }
 
 std::string ThisProcess() {

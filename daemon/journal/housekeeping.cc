@@ -80,13 +80,18 @@ Awaitable<void> JournalImpl::HousekeepLoop(Self self) {
 
 Awaitable<void> JournalImpl::RetireSome() {
   bool freed = false;
-  while (!stopping() && co_await RetireOne()) freed = true;
+  while (!stopping()) {
+    const bool retired = co_await RetireOne();
+    if (!retired) break;
+    freed = true;
+  }
   if (freed) pool_.Wake();
   while (!stopping()) {
     const std::optional<KeptFooter> footer = set_.TakeExpiredFooter(env_.clock.WallMs());
     if (!footer) break;
     // One that stays for an error goes at the next start.
-    (void)co_await env_.files.Unlink(files_.segments, FooterName(footer->id));
+    const std::string name = FooterName(footer->id);
+    (void)co_await env_.files.Unlink(files_.segments, name);
   }
 }
 
@@ -117,7 +122,8 @@ Awaitable<bool> JournalImpl::RetireOne() {
   if (keep_footer) {
     set_.AddFooter({segment.id, segment.wall_time_ms});
   } else {
-    (void)co_await env_.files.Unlink(files_.segments, FooterName(segment.id));
+    const std::string name = FooterName(segment.id);
+    (void)co_await env_.files.Unlink(files_.segments, name);
   }
   co_return !stopped_;
 }
@@ -166,8 +172,8 @@ Awaitable<absl::Status> JournalImpl::CheckOne(KeptSegment segment) {
       co_await CheckSealedSegment(env_, files_.segments, segment, !segment.footer, go));
   if (!segment.footer) {
     const std::string name = FooterName(segment.id);
-    CO_RETURN_IF_ERROR(
-        co_await ReplaceFile(env_.files, files_.segments, name + ".tmp", name, check.footer));
+    const std::string temp = name + ".tmp";
+    CO_RETURN_IF_ERROR(co_await ReplaceFile(env_.files, files_.segments, temp, name, check.footer));
   }
   KeptSegment* kept = set_.Find(segment.id);
   TANDEM_CHECK(kept != nullptr);  // it is not retired while it is checked

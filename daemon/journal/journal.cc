@@ -107,8 +107,9 @@ class Opener {
                            .segment_bytes = options_.segment_bytes,
                            .writer = options_.writer.empty() ? manifest->writer : options_.writer};
     CO_RETURN_IF_ERROR(co_await WriteManifest(env_.files, files_.directory, current));
-    const std::string owner = options_.owner.empty() ? ThisProcess() : options_.owner;
-    co_await DescribeOwner(env_.files, files_.lock, absl::StrCat(owner, ", epoch ", current.epoch));
+    std::string owner = options_.owner.empty() ? ThisProcess() : options_.owner;
+    absl::StrAppend(&owner, ", epoch ", current.epoch);
+    co_await DescribeOwner(env_.files, files_.lock, owner);
     impl_->report().duration_us = (env_.clock.MonotonicNs() - start_ns) / 1000;
     LogReport();
     co_return absl::OkStatus();

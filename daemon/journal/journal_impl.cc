@@ -117,7 +117,7 @@ JournalImpl::Room JournalImpl::RoomFor(uint64_t bytes, bool internal) const {
   if (need <= Remaining()) return Room::kYes;
   if (set_.kept_bytes() + options_.segment_bytes > options_.max_bytes) return Room::kCap;
   // The open segment may hold the first of these groups, but all must fit into the next.
-  if (need > SegmentRoom()) return Room::kWait;
+  if (need > SegmentRoom() && pending_bytes_ > 0) return Room::kWait;
   return !pool_.ready() && pool_.disk_full() ? Room::kDisk : Room::kYes;
 }
 
@@ -129,7 +129,7 @@ absl::Status JournalImpl::Admit(uint64_t records, uint64_t bytes, bool internal)
   if (closing_ || stopped_)
     return RefuseFor(Reason::kShuttingDown, "journal is closing", kNoRoomMs);
   const uint64_t need = MaxRecordBytes(records, bytes);
-  if (need > SegmentRoom()) {
+  if (records * kRecordHeaderBytes + bytes > SegmentRoom()) {
     return RefuseFor(Reason::kPayloadTooLarge, "larger than a journal segment", 0);
   }
   if (pending_bytes_ > 0 && pending_bytes_ + need > kMaxPendingGroups * options_.group_bytes) {
@@ -159,7 +159,6 @@ void JournalImpl::Append(std::vector<Record> records) {
     record.payload_length = static_cast<uint32_t>(record.payload.size());
     bytes += RecordBytes(record);
   }
-  TANDEM_CHECK(bytes <= SegmentRoom());
   const bool open = groups_.size() > (front_under_way_ ? 1u : 0u) &&
                     groups_.back().bytes.size() + bytes <= options_.group_bytes;
   if (!open) {

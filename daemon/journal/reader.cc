@@ -79,8 +79,9 @@ class JournalReader::Impl {
 
 Awaitable<absl::Status> JournalReader::Impl::OpenDirectory() {
   if (directory_ != kNoFile) co_return absl::OkStatus();
+  const std::string path = path_ + "/segments";
   const absl::StatusOr<FileHandle> directory =
-      co_await files_.Open(kNoFile, absl::StrCat(path_, "/segments"), O_RDONLY | O_DIRECTORY);
+      co_await files_.Open(kNoFile, path, O_RDONLY | O_DIRECTORY);
   if (!directory.ok()) co_return Annotate(directory.status(), "journal");
   if (directory_ == kNoFile) {
     directory_ = *directory;
@@ -91,9 +92,10 @@ Awaitable<absl::Status> JournalReader::Impl::OpenDirectory() {
 }
 
 Awaitable<absl::StatusOr<std::optional<OpenSegment>>> JournalReader::Impl::OpenById(uint64_t id) {
+  const std::string name = SegmentName(id);
   absl::Status damage;
   for (int i = 0; i < 2; ++i) {
-    absl::StatusOr<FileHandle> file = co_await files_.Open(directory_, SegmentName(id), O_RDONLY);
+    absl::StatusOr<FileHandle> file = co_await files_.Open(directory_, name, O_RDONLY);
     if (ErrnoOf(file.status()) == ENOENT) co_return std::optional<OpenSegment>();
     if (!file.ok()) co_return file.status();
     std::string block(kSegmentHeaderBytes, '\0');

@@ -111,9 +111,10 @@ Awaitable<absl::Status> Recovery::ReadHeader(uint64_t id, bool sync) {
   }
   std::string block(kSegmentHeaderBytes, '\0');
   const absl::StatusOr<FileStat> stat = co_await env_.files.StatFile(file);
-  absl::StatusOr<size_t> count = stat.status();
-  if (stat.ok()) count = co_await env_.files.Read(file, block.data(), block.size(), 0);
+  const absl::StatusOr<size_t> count =
+      co_await env_.files.Read(file, block.data(), block.size(), 0);
   (void)co_await env_.files.Close(file);
+  if (!stat.ok()) co_return Annotate(stat.status(), name);
   if (!count.ok()) co_return Annotate(count.status(), name);
   block.resize(*count);
   const absl::StatusOr<SegmentHeader> header = DecodeSegmentHeader(block);
@@ -154,15 +155,15 @@ Awaitable<absl::Status> Recovery::ReadRetiredFooters() {
     if (ids_.empty() || id > ids_.front()) {
       co_return JournalDamage(id, 0, 0, "the segment is missing");
     }
-    CO_ASSIGN_OR_RETURN(
-        const std::string file,
-        co_await ReadWholeFile(env_.files, directory_, FooterName(id), kMaxFooterBytes));
+    const std::string name = FooterName(id);
+    CO_ASSIGN_OR_RETURN(const std::string file,
+                        co_await ReadWholeFile(env_.files, directory_, name, kMaxFooterBytes));
     const absl::StatusOr<FooterInfo> info = CheckFooter(file);
     if (!info.ok() || info->segment != id) {
       co_return JournalDamage(id, 0, 0, "the footer of a retired segment is damaged");
     }
     if (now_ms - info->wall_time_ms >= options_.retention_ms) {
-      leftovers_.push_back(FooterName(id));
+      leftovers_.push_back(name);
       continue;
     }
     CO_RETURN_IF_ERROR(VisitFooter(file, [this](const RecordHeader& header, const RecordPlace&) {
@@ -211,10 +212,15 @@ Awaitable<absl::Status> Recovery::ReadSegment(const Segment& segment) {
 Awaitable<absl::StatusOr<std::optional<FooterInfo>>> Recovery::ReadFooter(const Segment& segment) {
   const SegmentHeader& header = segment.header;
   if (!footer_ids_.contains(header.id)) co_return std::optional<FooterInfo>();
+  const std::string name = FooterName(header.id);
   const absl::StatusOr<std::string> file =
-      co_await ReadWholeFile(env_.files, directory_, FooterName(header.id), kMaxFooterBytes);
-  absl::StatusOr<FooterInfo> info = file.status();
-  if (file.ok()) info = CheckFooter(*file);
+      co_await ReadWholeFile(env_.files, directory_, name, kMaxFooterBytes);
+  absl::StatusOr<FooterInfo> info = absl::UnknownError("not read");
+  if (file.ok()) {
+    info = CheckFooter(*file);
+  } else {
+    info = file.status();
+  }
   if (!info.ok() || info->segment != header.id || info->first != header.first ||
       info->salt != header.salt || info->epoch != header.epoch) {
     env_.log.Warning("journal_footer_damaged", {{"segment", header.id}, {"why", info.status()}});

@@ -10,8 +10,8 @@ namespace tandem {
 
 Awaitable<absl::Status> Recovery::ScanSegment(const Segment& segment) {
   const SegmentHeader& header = segment.header;
-  CO_ASSIGN_OR_RETURN(const FileHandle file,
-                      co_await env_.files.Open(directory_, SegmentName(header.id), O_RDONLY));
+  const std::string name = SegmentName(header.id);
+  CO_ASSIGN_OR_RETURN(const FileHandle file, co_await env_.files.Open(directory_, name, O_RDONLY));
   RecordScanner scanner(env_.files, file, header);
   const absl::Status status = co_await Scan(segment, scanner, &result_.segments.back());
   (void)co_await env_.files.Close(file);

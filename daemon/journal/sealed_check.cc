@@ -53,8 +53,8 @@ Awaitable<absl::StatusOr<SealedCheck>> CheckFile(Env& env, FileHandle file, Kept
 Awaitable<absl::StatusOr<SealedCheck>> CheckSealedSegment(Env& env, FileHandle directory,
                                                           KeptSegment segment, bool make_footer,
                                                           std::function<CheckGo()> go) {
-  CO_ASSIGN_OR_RETURN(const FileHandle file,
-                      co_await env.files.Open(directory, SegmentName(segment.id), O_RDONLY));
+  const std::string name = SegmentName(segment.id);
+  CO_ASSIGN_OR_RETURN(const FileHandle file, co_await env.files.Open(directory, name, O_RDONLY));
   absl::StatusOr<SealedCheck> check = co_await CheckFile(env, file, segment, make_footer, go);
   if (go() != CheckGo::kNoFiles) (void)co_await env.files.Close(file);
   co_return check;

@@ -84,15 +84,16 @@ Awaitable<absl::Status> SegmentPool::PrepareOne() {
   CO_RETURN_IF_ERROR(co_await CheckRoom());
   const uint64_t number = next_number_++;
   const std::string name = NewName(number);
+  const std::string ready_name = FreeName(number);
   CO_ASSIGN_OR_RETURN(const FileHandle file,
                       co_await env_.files.Open(directory_, name, O_RDWR | O_CREAT | O_TRUNC));
   absl::Status status = co_await FillWithZeros(file);
   (void)co_await env_.files.Close(file);
   if (status.ok()) {
-    status = co_await env_.files.Rename(directory_, name, directory_, FreeName(number));
+    status = co_await env_.files.Rename(directory_, name, directory_, ready_name);
   }
   if (status.ok()) {
-    ready_.push_back(FreeName(number));
+    ready_.push_back(ready_name);
     co_return status;
   }
   if (!stopped_) (void)co_await env_.files.Unlink(directory_, name);
@@ -103,11 +104,11 @@ Awaitable<absl::Status> SegmentPool::WriteAndName(FileHandle file, std::string n
                                                   const SegmentHeader& header,
                                                   absl::string_view records) {
   const std::string block = EncodeSegmentHeader(header);
+  const std::string segment_name = SegmentName(header.id);
   CO_RETURN_IF_ERROR(co_await env_.files.Write(file, block, 0));
   CO_RETURN_IF_ERROR(co_await env_.files.Write(file, records, kSegmentHeaderBytes));
   CO_RETURN_IF_ERROR(co_await env_.files.Sync(file));
-  CO_RETURN_IF_ERROR(
-      co_await env_.files.Rename(directory_, name, directory_, SegmentName(header.id)));
+  CO_RETURN_IF_ERROR(co_await env_.files.Rename(directory_, name, directory_, segment_name));
   co_return co_await env_.files.Sync(directory_);
 }
 
@@ -134,9 +135,10 @@ Awaitable<absl::StatusOr<SegmentPool::Taken>> SegmentPool::Take(SegmentHeader he
 }
 
 Awaitable<absl::Status> SegmentPool::Recycle(uint64_t id, bool reusable) {
+  const std::string segment_name = SegmentName(id);
   const std::string name = FreeName(next_number_++);
   const absl::Status renamed =
-      co_await env_.files.Rename(directory_, SegmentName(id), directory_, name);
+      co_await env_.files.Rename(directory_, segment_name, directory_, name);
   if (!renamed.ok() && ErrnoOf(renamed) != ENOENT) co_return renamed;
   // Also when it was gone: an earlier try may have got this far.
   CO_RETURN_IF_ERROR(co_await env_.files.Sync(directory_));
