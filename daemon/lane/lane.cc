@@ -35,7 +35,8 @@ class Lane::Impl {
         reporter_(env, *channel_),
         reader_(env, options_.journal_directory),
         files_(env, options_),
-        changed_(env.executor) {}
+        changed_(env.executor),
+        ended_(env.executor) {}
 
   Awaitable<absl::Status> Run();
 
@@ -77,6 +78,7 @@ class Lane::Impl {
   internal::v1::LaneHealth health_ = internal::v1::LANE_HEALTH_STARTING;
   int64_t health_since_ms_ = 0;
   Event changed_;
+  Event ended_;
 };
 
 Lane::Lane(Env& env, LaneOptions options, std::unique_ptr<CoreChannel> channel)
@@ -93,6 +95,7 @@ Awaitable<absl::Status> Lane::Impl::Run() {
   Spawn(env_.executor, StatusLoop());
   absl::Status status = co_await Follow();
   finished_ = true;
+  ended_.Notify();
   Stop();
   while (background_ > 0) co_await changed_.Wait();
   if (draining_ && status.ok()) {
@@ -127,6 +130,8 @@ Awaitable<absl::Status> Lane::Impl::Follow() {
     dispatcher_.emplace(DispatcherParts{env_, options_, reader_, *checkpointer_, *parked_, *keeper_,
                                         reporter_, counters_},
                         loaded_.generation, loaded_.started_limit);
+    // What core said while the reader was being positioned.
+    reader_.Advance(tail_);
     status = co_await dispatcher_->Run();
   }
   keeper_->Stop();
@@ -232,7 +237,7 @@ Awaitable<void> Lane::Impl::DrainWatch(int64_t limit_ms) {
 Awaitable<void> Lane::Impl::StatusLoop() {
   while (!finished_) {
     reporter_.Status(StatusNow());
-    co_await changed_.WaitFor(env_.clock, kStatusIntervalMs * kNsPerMs);
+    co_await ended_.WaitFor(env_.clock, kStatusIntervalMs * kNsPerMs);
   }
   --background_;
   changed_.Notify();
