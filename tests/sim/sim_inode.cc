@@ -58,9 +58,10 @@ void SimContent::Write(uint64_t offset, absl::string_view data, uint64_t version
 
 void SimContent::Truncate(uint64_t length, uint64_t version) {
   const uint64_t old_size = cached_.size();
+  // Also where the size stays: the inode is written again, and a size that was lost with it.
+  if (size_dirty_ == 0) size_dirty_ = version;
   if (length == old_size) return;
   cached_.resize(length);
-  if (size_dirty_ == 0) size_dirty_ = version;
   const uint64_t first = std::min(length, old_size) / kSimSector;
   MarkDirty(first, (std::max(length, old_size) + kSimSector - 1) / kSimSector, version);
 }
