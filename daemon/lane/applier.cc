@@ -108,7 +108,7 @@ Awaitable<absl::Status> Applier::FillTemp(FileHandle file, PathRun& run, size_t 
       offset += piece.size();
     }
   }
-  co_return co_await Edit(file, run.records, base + 1);
+  co_return co_await Edit(file, run.records, base + 1, false);
 }
 
 // Writes into the file that is there (or into a new one).
@@ -125,7 +125,7 @@ Awaitable<absl::Status> Applier::Change(Directory& parent, std::string name, Pat
   if (status.ok() && (stat->type != FileType::kRegular || stat->links != 1)) {
     status = ForeignChange("it is not a regular file with one name");
   }
-  if (status.ok()) status = co_await Edit(file, run.records, 0);
+  if (status.ok()) status = co_await Edit(file, run.records, 0, run.in_doubt);
   if (status.ok()) status = co_await env_.files.Sync(file);
   const absl::Status closed = co_await env_.files.Close(file);
   CO_RETURN_IF_ERROR(status);
@@ -136,11 +136,14 @@ Awaitable<absl::Status> Applier::Change(Directory& parent, std::string name, Pat
 
 // The writes of records[from..] in their order, neighbours as one.
 Awaitable<absl::Status> Applier::Edit(FileHandle file, const std::vector<const Record*>& records,
-                                      size_t from) {
+                                      size_t from, bool in_doubt) {
   size_t i = from;
   while (i < records.size()) {
     const Record& record = *records[i];
     if (record.type == RecordType::kTruncate) {
+      // If the size was set before and its sync failed, setting it again would change nothing, and
+      // the next sync would write nothing.
+      if (in_doubt) CO_RETURN_IF_ERROR(co_await env_.files.Truncate(file, record.offset + 1));
       CO_RETURN_IF_ERROR(co_await env_.files.Truncate(file, record.offset));
       ++i;
       continue;

@@ -44,7 +44,7 @@ class Applier {
   Awaitable<absl::Status> FillTemp(FileHandle file, PathRun& run, size_t base);
   Awaitable<absl::Status> Change(Directory& parent, std::string name, PathRun& run);
   Awaitable<absl::Status> Edit(FileHandle file, const std::vector<const Record*>& records,
-                               size_t from);
+                               size_t from, bool in_doubt);
   Awaitable<absl::Status> Delete(Target& target, const Record& record);
   Awaitable<absl::Status> Rename(Target& target, const Record& record, bool in_doubt);
   Awaitable<absl::Status> CleanTemps(Directory& directory);

@@ -117,6 +117,7 @@ Awaitable<absl::Status> Lane::Impl::Follow() {
   if (stopping_) co_return absl::OkStatus();
   CO_RETURN_IF_ERROR(co_await Load());
   keeper_->Start();
+  changed_.Notify();
   ++background_;
   Spawn(env_.executor, PinTarget());
   checkpointer_->Start();
@@ -216,7 +217,10 @@ void Lane::Impl::Stop() {
 }
 
 Awaitable<void> Lane::Impl::Answer(internal::v1::PathQuery query) {
-  std::shared_ptr<Target> target = keeper_.has_value() ? keeper_->current() : nullptr;
+  // A target that is about to open is worth waiting for; core knows how long.
+  while (!keeper_.has_value() && !stopping_) co_await changed_.Wait();
+  std::shared_ptr<Target> target;
+  if (!stopping_) target = co_await keeper_->Ready();
   internal::v1::PathAnswer answer = co_await AnswerPathQuery(env_, target, std::move(query));
   reporter_.Answer(std::move(answer));
   --background_;

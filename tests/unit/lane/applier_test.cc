@@ -94,6 +94,18 @@ TEST_F(ApplierTest, ATruncateGrowsWithZeros) {
   EXPECT_EQ(Content("f"), std::string("abc\0\0", 5));
 }
 
+// Found by the simulator, seed 828: the second try set the size that was set already.
+TEST_F(ApplierTest, AFailedSyncOfATruncateIsMadeGoodByTruncatingAgain) {
+  ASSERT_TRUE(Apply({PutRecord(1, "f", "abc")}).ok());
+  for (const uint64_t size : {5, 0}) {
+    const Record truncate = TruncateRecord(2, "f", size, FileOf(Content("f")->size()));
+    disk_.Inject({.kind = IoKind::kSync, .error = EIO});
+    EXPECT_FALSE(Apply({truncate}).ok());
+    ASSERT_TRUE(Apply({truncate}, /*in_doubt=*/true).ok());
+    EXPECT_EQ(Content("f")->size(), size);
+  }
+}
+
 TEST_F(ApplierTest, ADeleteOfWhatIsNotThereIsDone) {
   ASSERT_TRUE(Apply({PutRecord(1, "f", "abc")}).ok());
   ASSERT_TRUE(Apply({DeleteRecord(2, "f")}).ok());
