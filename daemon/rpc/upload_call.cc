@@ -23,7 +23,9 @@ void UploadCall::OnReadDone(bool ok) {
     }
     // Either the client has sent everything, or it is gone: a read cannot tell. Sending can: it
     // fails on a broken stream, and half an upload must never be committed.
-    return StartSendInitialMetadata();
+    const std::lock_guard lock(mutex_);
+    if (!claimed()) StartSendInitialMetadata();  // finishing would send it a second time
+    return;
   }
   switch (request_.part_case()) {
     case v1::UploadRequest::kHeader:

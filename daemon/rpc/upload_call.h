@@ -49,7 +49,7 @@ class UploadCall final : public grpc::ServerReadReactor<v1::UploadRequest>, publ
   // For the claimer.
   void Close(const absl::Status& status);
 
-  std::mutex mutex_;  // held to start a read, and to finish
+  std::mutex mutex_;  // held to start an operation, and to finish
   v1::UploadResponse* const response_;
   v1::UploadRequest request_;  // being read; untouched otherwise
   UploadRequest upload_;
