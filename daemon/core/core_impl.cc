@@ -19,6 +19,7 @@ absl::Status ShuttingDown() { return Refuse(Reason::kShuttingDown, "the daemon i
 Awaitable<absl::StatusOr<std::unique_ptr<Core>>> Core::Start(Env& env, CoreOptions options,
                                                              Listener* listener) {
   JournalOptions journal_options = options.journal;
+  if (journal_options.writer.empty()) journal_options.writer = options.writer;
   Sequence witnessed = 0;
   journal_options.targets.clear();
   for (const CoreTarget& target : options.targets) {
@@ -26,8 +27,8 @@ Awaitable<absl::StatusOr<std::unique_ptr<Core>>> Core::Start(Env& env, CoreOptio
     journal_options.targets.push_back(target.name);
   }
   auto core = std::make_unique<CoreImpl>(env, std::move(options), listener);
-  const auto visit = [&core](const RecordHeader& record, const RecordPlace&) {
-    core->Recover(record);
+  const auto visit = [&core](const RecordHeader& record, const RecordPlace& place) {
+    core->Recover(record, place);
   };
   CO_ASSIGN_OR_RETURN(
       std::unique_ptr<Journal> journal,
@@ -62,14 +63,17 @@ CoreImpl::CoreImpl(Env& env, CoreOptions options, Core::Listener* listener)
 
 CoreImpl::~CoreImpl() = default;
 
-void CoreImpl::Recover(const RecordHeader& record) {
-  intake_.Recover(record);
-  uploads_.Recover(record);
+void CoreImpl::Recover(const RecordHeader& record, const RecordPlace& place) {
+  const bool kept = place.segment != 0;
+  intake_.Recover(record, kept);
+  if (kept) uploads_.Recover(record);
 }
 
 void CoreImpl::Begin(std::unique_ptr<Journal> journal) {
   journal_ = std::move(journal);
   progress_.SetDurable(journal_->tail().durable);
+  // What has left the journal was applied everywhere, whatever else is known.
+  progress_.RaiseCheckpoints(journal_->retired());
   intake_.Begin(*journal_);
   uploads_.Begin(*journal_);
   for (size_t i = 0; i < progress_.size(); ++i) {

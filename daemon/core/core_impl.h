@@ -22,7 +22,8 @@ class CoreImpl final : public Core, public Journal::Listener, public PathQuestio
   CoreImpl(Env& env, CoreOptions options, Core::Listener* listener);
   ~CoreImpl() override;
 
-  void Recover(const RecordHeader& record);
+  // A record whose place has segment 0 has left the journal: only its request id still counts.
+  void Recover(const RecordHeader& record, const RecordPlace& place);
   void Begin(std::unique_ptr<Journal> journal);
 
   void Write(WriteRequest request, WriteDone done) override;

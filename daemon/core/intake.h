@@ -49,8 +49,9 @@ class Intake {
   Intake(const Intake&) = delete;
   Intake& operator=(const Intake&) = delete;
 
-  // At the start: every record that the journal kept, oldest first; then the journal itself.
-  void Recover(const RecordHeader& record);
+  // At the start: every record that the journal kept, oldest first, and before them those of which
+  // only the request id is `kept`; then the journal itself.
+  void Recover(const RecordHeader& record, bool kept);
   void Begin(Journal& journal);
 
   // Takes the write over. Counts it in the budget until it is answered.

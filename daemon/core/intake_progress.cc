@@ -19,19 +19,20 @@ absl::Status NotFound() {
 
 }  // namespace
 
-void Intake::Recover(const RecordHeader& record) {
+void Intake::Recover(const RecordHeader& record, bool kept) {
   if (record.type == RecordType::kDurableMark) return;
   if (!std::exchange(first_seen_, true) && record.sequence > 1) {
     index_.RaiseFloor(record.wall_time_ms);
   }
   index_.Advance(record.wall_time_ms);
   const bool user = IsUserRecord(record.type);
+  if (user) index_.Add(record);
+  if (!kept) return;
   const bool upload = record.type == RecordType::kUploadCommit;
   lag_.Add(record.sequence, record.wall_time_ms,
            !user ? 0 : (upload ? record.result_size : record.payload_length), user);
-  if (!user) return;
-  index_.Add(record);
-  if (record.sequence > progress_.MinCheckpoint()) states_.Apply(record, /*recovering=*/true);
+  if (!user || record.sequence <= progress_.MinCheckpoint()) return;
+  states_.Apply(record, /*recovering=*/true);
 }
 
 void Intake::Begin(Journal& journal) {

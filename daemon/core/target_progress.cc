@@ -65,6 +65,11 @@ absl::Status TargetProgress::Checkpoint(Sequence checkpoint, Sequence durable) {
   return absl::OkStatus();
 }
 
+void TargetProgress::RaiseCheckpoint(Sequence checkpoint) {
+  checkpoint_ = std::max(checkpoint_, checkpoint);
+  highest_checkpoint_ = std::max(highest_checkpoint_, checkpoint);
+}
+
 void TargetProgress::AddParked(const internal::v1::ParkedWrite& parked) {
   settled_.Add(parked.sequence());
   parked_.insert_or_assign(parked.sequence(), parked);
@@ -138,6 +143,10 @@ std::optional<size_t> Progress::IndexOf(absl::string_view name) const {
 void Progress::SetDurable(Sequence durable) {
   TANDEM_CHECK(durable >= durable_);
   durable_ = durable;
+}
+
+void Progress::RaiseCheckpoints(Sequence checkpoint) {
+  for (TargetProgress& target : targets_) target.RaiseCheckpoint(checkpoint);
 }
 
 bool Progress::IsNeeded(Level level, size_t target) const {

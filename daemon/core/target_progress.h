@@ -35,6 +35,8 @@ class TargetProgress {
   [[nodiscard]] absl::Status Settle(const internal::v1::SequenceSpan& span, Sequence durable);
   [[nodiscard]] absl::Status Park(const internal::v1::ParkedWrite& parked, Sequence durable);
   [[nodiscard]] absl::Status Checkpoint(Sequence checkpoint, Sequence durable);
+  // Known from elsewhere to be applied there, never to be applied again.
+  void RaiseCheckpoint(Sequence checkpoint);
   void Unpark(const internal::v1::SequenceSpan& span);
 
   // A lane has said hello since core's start: before that nothing is known to be durable there.
@@ -86,6 +88,8 @@ class Progress {
   // Never goes back.
   void SetDurable(Sequence durable);
   [[nodiscard]] Sequence durable() const { return durable_; }
+
+  void RaiseCheckpoints(Sequence checkpoint);
 
   // Whether a write that wants `level` has to be durable on this target.
   [[nodiscard]] bool IsNeeded(Level level, size_t target) const;

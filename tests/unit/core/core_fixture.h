@@ -92,10 +92,13 @@ class CoreFixture : public testing::Test {
     Attach(local, "local");
     Attach(corebank, "corebank");
   }
-  void StartWithoutLanes(std::vector<Record> recovered = {}) {
+  // Of those up to `retired` only the footers are there.
+  void StartWithoutLanes(std::vector<Record> recovered = {}, Sequence retired = 0) {
     core = std::make_unique<CoreImpl>(env, options, nullptr);
-    for (const Record& record : recovered) core->Recover(record);
-    auto owned = std::make_unique<FakeJournal>(std::move(recovered));
+    for (const Record& record : recovered) {
+      core->Recover(record, {.segment = record.sequence <= retired ? 0u : 1u});
+    }
+    auto owned = std::make_unique<FakeJournal>(std::move(recovered), retired);
     journal = owned.get();
     core->Begin(std::move(owned));
   }

@@ -163,6 +163,29 @@ TEST_F(Rule08Idempotency, IdsOfRetiredRecordsAreRefusedAfterARestart) {
   EXPECT_TRUE(Run(PutOf("c"))->ok()) << "new ids are taken";
 }
 
+TEST_F(Rule08Idempotency, IdsOfRetiredRecordsAreKnownWhileTheirFootersAreThere) {
+  const Uuid id = NewId();
+  Submit(id, {AppendOf("log", "12345")});
+  Submit(NewId(), {PutOf("b")});
+  Settle();
+  journal->Sync();
+  const std::vector<Record> kept = journal->records();
+  core.reset();
+  world.Poll();
+  StartWithoutLanes(kept, 1);
+  EXPECT_EQ(core->View().targets[0].lag_writes, 1u) << "what was retired is applied";
+  EXPECT_EQ(core->View().targets[0].checkpoint, 1u);
+  SetTree("log", PathKind::kFile, 5);
+  Attach(local, "local", 1);
+  Attach(corebank, "corebank", 1);
+  const OutcomePtr retry = Submit(id, {AppendOf("log", "12345")});
+  Settle();
+  ASSERT_TRUE(retry->ok()) << retry->status();
+  EXPECT_TRUE(retry->value().earlier_attempt);
+  EXPECT_EQ(retry->value().level_reached, Level::kAll);
+  EXPECT_EQ(Run(AppendOf("log", "6"))->result().offset, 5u) << "told by a lane";
+}
+
 TEST_F(Rule08Idempotency, AFullIndexOfOtherIdsIsSaid) {
   options.max_request_ids = 2;
   core.reset();

@@ -14,7 +14,8 @@ namespace tandem {
 class FakeJournal final : public Journal {
  public:
   // Continues behind `recovered`.
-  explicit FakeJournal(std::vector<Record> recovered) : records_(std::move(recovered)) {
+  explicit FakeJournal(std::vector<Record> recovered, Sequence retired = 0)
+      : records_(std::move(recovered)), retired_(retired) {
     if (!records_.empty()) appended_ = durable_ = records_.back().sequence;
     recovery_.last = durable_;
     recovery_.epoch = 7;
@@ -71,7 +72,7 @@ class FakeJournal final : public Journal {
   uint64_t bytes_used() const override { return 4096; }
   JournalState state() const override { return state_; }
   JournalCounters counters() const override { return {}; }
-  Sequence retired() const override { return 0; }
+  Sequence retired() const override { return retired_; }
   Awaitable<absl::Status> Close() override {
     Sync();
     closed_ = true;
@@ -83,6 +84,7 @@ class FakeJournal final : public Journal {
   Sequence appended_ = 0;
   Sequence durable_ = 0;
   Sequence pin_ = 0;
+  Sequence retired_ = 0;
   absl::Status refusal_;
   JournalState state_ = JournalState::kServing;
   RecoveryReport recovery_;
