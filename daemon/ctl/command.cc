@@ -1,0 +1,145 @@
+#include "daemon/ctl/command.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <cerrno>
+#include <iostream>
+
+#include "absl/strings/str_cat.h"
+
+namespace tandem::ctl {
+namespace {
+
+constexpr absl::string_view kUsageUrl = "tandemctl/usage";
+// Enough for a daemon that is just being restarted; a person waits for the rest.
+constexpr int kMaxAttempts = 6;
+
+std::string HintFor(const Globals& globals, const absl::Status& status,
+                    const client::ErrorDetail& detail) {
+  if (status.GetPayload(kUsageUrl).has_value()) return "see tandemctl --help";
+  if (detail.reason == "DURABILITY_NOT_REACHED") {
+    return absl::StrCat("the write is accepted and goes on; wait for it: tandemctl wait ",
+                        detail.sequence.value_or(0));
+  }
+  if (detail.reason == "PAYLOAD_TOO_LARGE") return "large files go with: tandemctl upload";
+  if (detail.reason == "TARGET_FAILED") return "see which target and why: tandemctl status";
+  if (status.code() == absl::StatusCode::kUnavailable && detail.reason.empty() &&
+      !detail.outcome_unknown) {
+    return absl::StrCat("is tandemd running and serving ", globals.address, "?");
+  }
+  if (detail.outcome_unknown || (detail.retryable && !detail.request_id.empty())) {
+    return absl::StrCat("repeat the same command with --request-id ", detail.request_id,
+                        ": it is never applied twice");
+  }
+  if (detail.reason == "WRITE_NOT_FOUND") {
+    return "the write is unknown, or older than what the daemon remembers";
+  }
+  return "";
+}
+
+ExitCode CodeFor(const absl::Status& status, const client::ErrorDetail& detail) {
+  if (status.GetPayload(kUsageUrl).has_value()) return kUsage;
+  if (detail.reason == "TARGET_FAILED") return kDiverged;
+  if (status.code() == absl::StatusCode::kUnavailable && detail.reason.empty() &&
+      !detail.outcome_unknown) {
+    return kUnavailable;
+  }
+  return detail.retryable ? kRetryable : kError;
+}
+
+}  // namespace
+
+absl::Status UsageError(absl::string_view message) {
+  absl::Status status = absl::InvalidArgumentError(message);
+  status.SetPayload(kUsageUrl, absl::Cord());
+  return status;
+}
+
+absl::StatusOr<std::unique_ptr<client::Client>> Connect(const Globals& globals) {
+  client::ClientOptions options;
+  options.address = globals.address;
+  options.tls = globals.tls;
+  options.retry.max_attempts = kMaxAttempts;
+  absl::StatusOr<std::unique_ptr<client::Client>> client =
+      client::Client::Connect(std::move(options));
+  if (client.status().code() == absl::StatusCode::kInvalidArgument) {
+    return UsageError(client.status().message());
+  }
+  return client;
+}
+
+absl::StatusOr<client::CallOptions> CallOptionsOf(const Globals& globals, absl::Duration timeout) {
+  client::CallOptions options;
+  options.timeout = timeout;
+  if (!globals.timeout.empty() && (!absl::ParseDuration(globals.timeout, &options.timeout) ||
+                                   options.timeout <= absl::ZeroDuration())) {
+    return UsageError(absl::StrCat("--timeout ", globals.timeout,
+                                   " is no duration: write it like 500ms, 10s or 2m"));
+  }
+  if (!globals.level.empty()) {
+    const std::optional<client::Level> level = client::ParseLevel(globals.level);
+    if (!level.has_value()) {
+      return UsageError(
+          absl::StrCat("--level ", globals.level, " is none of JOURNALED, LOCAL, ALL"));
+    }
+    options.level = *level;
+  }
+  if (!globals.request_id.empty() && !client::IsRequestId(globals.request_id)) {
+    return UsageError(absl::StrCat("--request-id ", globals.request_id, " is no UUID"));
+  }
+  options.request_id = globals.request_id;
+  return options;
+}
+
+ExitCode Report(const Globals& globals, const absl::Status& status) {
+  const client::ErrorDetail detail = client::DetailOf(status);
+  const ExitCode code = CodeFor(status, detail);
+  const std::string hint = HintFor(globals, status, detail);
+  if (globals.json) {
+    boost::json::object error = {{"code", absl::StatusCodeToString(status.code())},
+                                 {"reason", detail.reason},
+                                 {"message", std::string(status.message())},
+                                 {"request_id", detail.request_id},
+                                 {"retryable", detail.retryable},
+                                 {"outcome_unknown", detail.outcome_unknown},
+                                 {"level_reached", std::string(LevelName(detail.level_reached))},
+                                 {"hint", hint}};
+    if (detail.sequence.has_value()) error["sequence"] = *detail.sequence;
+    std::cerr << boost::json::serialize(boost::json::object{{"error", std::move(error)}}) << "\n";
+    return code;
+  }
+  std::cerr << "tandemctl: " << status.message();
+  if (!detail.reason.empty()) std::cerr << " (" << detail.reason << ")";
+  std::cerr << "\n";
+  if (detail.level_reached != client::Level::kUnspecified) {
+    std::cerr << "  level reached: " << LevelName(detail.level_reached) << "\n";
+  }
+  if (!hint.empty()) std::cerr << "  " << hint << "\n";
+  return code;
+}
+
+absl::StatusOr<std::string> ReadAll(const std::string& file, size_t max_bytes) {
+  const bool standard_input = file == "-";
+  const int descriptor = standard_input ? STDIN_FILENO : open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return absl::ErrnoToStatus(errno, absl::StrCat("cannot open ", file));
+  std::string data;
+  ssize_t count = 0;
+  do {
+    char buffer[65536];
+    count = read(descriptor, buffer, sizeof(buffer));
+    if (count > 0) data.append(buffer, static_cast<size_t>(count));
+  } while ((count > 0 && data.size() <= max_bytes) || (count < 0 && errno == EINTR));
+  const int error = count < 0 ? errno : 0;
+  if (!standard_input) close(descriptor);
+  if (error != 0) return absl::ErrnoToStatus(error, absl::StrCat("cannot read ", file));
+  if (data.size() > max_bytes) {
+    return absl::InvalidArgumentError(absl::StrCat(file, " is larger than one write can be (",
+                                                   max_bytes, " bytes): use tandemctl upload"));
+  }
+  return data;
+}
+
+}  // namespace tandem::ctl
