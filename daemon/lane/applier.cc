@@ -53,30 +53,32 @@ int FullWriteOf(const std::vector<const Record*>& records) {
 Awaitable<absl::Status> Applier::Apply(Target& target, PathRun& run) {
   TANDEM_CHECK(!run.records.empty());
   const Record& first = *run.records.front();
-  if (first.type == RecordType::kDelete) co_return co_await Delete(target, first);
+  if (first.type == RecordType::kDelete) co_return co_await Delete(target, first, run.in_doubt);
   if (first.type == RecordType::kRename) co_return co_await Rename(target, first, run.in_doubt);
   const std::string parent_path(ParentOf(first.path));
   CO_ASSIGN_OR_RETURN(const DirectoryRef parent,
                       co_await target.directories().Get(parent_path, true, run.in_doubt));
-  if (run.in_doubt) CO_RETURN_IF_ERROR(co_await CleanTemps(*parent));
   const int base = FullWriteOf(run.records);
   const std::string name(NameOf(first.path));
   absl::Status status;
   if (base >= 0) {
-    status = co_await Replace(*parent, name, run, static_cast<size_t>(base));
+    const std::string temp = TempName(generation_, run.records.back()->sequence);
+    auto& temps = target.directories().temps();
+    temps.insert(temp);
+    status = co_await Replace(*parent, name, temp, run, static_cast<size_t>(base));
+    temps.erase(temp);
   } else {
     status = co_await Change(*parent, name, run);
   }
+  // Opened afresh next time, and cleaned: a temp file may be left.
   if (!status.ok()) target.directories().Forget(parent_path);
   co_return status;
 }
 
 // The new content beside the old, then renamed over it: nobody ever sees half of it.
-Awaitable<absl::Status> Applier::Replace(Directory& parent, std::string name, PathRun& run,
-                                         size_t base) {
+Awaitable<absl::Status> Applier::Replace(Directory& parent, std::string name, std::string temp,
+                                         PathRun& run, size_t base) {
   CO_RETURN_IF_ERROR(co_await CheckBase(parent, name, *run.records.front(), run.in_doubt));
-  const std::string temp = TempName(generation_, run.records.back()->sequence);
-  temps_.insert(temp);
   const int flags = O_WRONLY | O_CREAT | O_TRUNC;
   auto file = co_await env_.files.Open(parent.handle, temp, flags, run.records[base]->mode);
   absl::Status status = file.status();
@@ -89,7 +91,6 @@ Awaitable<absl::Status> Applier::Replace(Directory& parent, std::string name, Pa
     // A rename that failed may have happened; either way the name must not stay.
     if (!status.ok()) (co_await env_.files.Unlink(parent.handle, temp)).IgnoreError();
   }
-  temps_.erase(temp);
   CO_RETURN_IF_ERROR(status);
   co_return co_await parent.Sync();
 }
@@ -169,9 +170,9 @@ Awaitable<absl::Status> Applier::Edit(FileHandle file, const std::vector<const R
   co_return absl::OkStatus();
 }
 
-Awaitable<absl::Status> Applier::Delete(Target& target, const Record& record) {
+Awaitable<absl::Status> Applier::Delete(Target& target, const Record& record, bool in_doubt) {
   const std::string parent_path(ParentOf(record.path));
-  auto parent = co_await target.directories().Get(parent_path, false, false);
+  auto parent = co_await target.directories().Get(parent_path, false, in_doubt);
   // Neither the directory nor the file: that is what was asked for.
   if (absl::IsNotFound(parent.status()) || ErrnoOf(parent.status()) == ENOTDIR) {
     co_return absl::OkStatus();
@@ -215,19 +216,6 @@ Awaitable<absl::Status> Applier::Rename(Target& target, const Record& record, bo
   // The new name first: a crash between the two must not lose both.
   CO_RETURN_IF_ERROR(co_await to->Sync());
   if (from != to) CO_RETURN_IF_ERROR(co_await from->Sync());
-  co_return absl::OkStatus();
-}
-
-Awaitable<absl::Status> Applier::CleanTemps(Directory& directory) {
-  if (directory.cleaned) co_return absl::OkStatus();
-  CO_ASSIGN_OR_RETURN(const std::vector<std::string> names,
-                      co_await env_.files.List(directory.handle));
-  for (const std::string& name : names) {
-    if (!IsTempName(name) || temps_.contains(name)) continue;
-    const absl::Status removed = co_await env_.files.Unlink(directory.handle, name);
-    if (!removed.ok() && !absl::IsNotFound(removed)) co_return removed;
-  }
-  directory.cleaned = true;
   co_return absl::OkStatus();
 }
 

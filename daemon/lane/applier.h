@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "daemon/io/env.h"
 #include "daemon/journal/record.h"
@@ -40,20 +39,19 @@ class Applier {
   Awaitable<absl::Status> Apply(Target& target, PathRun& run);
 
  private:
-  Awaitable<absl::Status> Replace(Directory& parent, std::string name, PathRun& run, size_t base);
+  Awaitable<absl::Status> Replace(Directory& parent, std::string name, std::string temp,
+                                  PathRun& run, size_t base);
   Awaitable<absl::Status> FillTemp(FileHandle file, PathRun& run, size_t base);
   Awaitable<absl::Status> Change(Directory& parent, std::string name, PathRun& run);
   Awaitable<absl::Status> Edit(FileHandle file, const std::vector<const Record*>& records,
                                size_t from, bool in_doubt);
-  Awaitable<absl::Status> Delete(Target& target, const Record& record);
+  Awaitable<absl::Status> Delete(Target& target, const Record& record, bool in_doubt);
   Awaitable<absl::Status> Rename(Target& target, const Record& record, bool in_doubt);
-  Awaitable<absl::Status> CleanTemps(Directory& directory);
   Awaitable<absl::Status> CheckBase(Directory& parent, std::string name, const Record& first,
                                     bool in_doubt);
 
   Env& env_;
   uint64_t generation_;
-  absl::flat_hash_set<std::string> temps_;  // names in use by this process
 };
 
 }  // namespace tandem

@@ -46,11 +46,24 @@ Awaitable<absl::Status> Directory::SyncOnce() {
     CO_ASSIGN_OR_RETURN(const FileHandle touched,
                         co_await env_.files.Open(handle, kTouchName, flags));
     CO_RETURN_IF_ERROR(co_await env_.files.Close(touched));
-    CO_RETURN_IF_ERROR(co_await env_.files.Unlink(handle, kTouchName));
+    const absl::Status removed = co_await env_.files.Unlink(handle, kTouchName);
+    if (!removed.ok() && !absl::IsNotFound(removed)) co_return removed;
   }
   absl::Status status = co_await env_.files.Sync(handle);
   distrusted_ = !status.ok();
   co_return status;
+}
+
+Awaitable<absl::Status> Directory::CleanTemps(const absl::flat_hash_set<std::string>& in_use) {
+  if (cleaned_) co_return absl::OkStatus();
+  CO_ASSIGN_OR_RETURN(const std::vector<std::string> names, co_await env_.files.List(handle));
+  for (const std::string& name : names) {
+    if (!IsTempName(name) || in_use.contains(name)) continue;
+    const absl::Status removed = co_await env_.files.Unlink(handle, name);
+    if (!removed.ok() && !absl::IsNotFound(removed)) co_return removed;
+  }
+  cleaned_ = true;
+  co_return absl::OkStatus();
 }
 
 Directories::Directories(Env& env, FileHandle root, size_t limit)
@@ -58,7 +71,10 @@ Directories::Directories(Env& env, FileHandle root, size_t limit)
 
 Awaitable<absl::StatusOr<DirectoryRef>> Directories::Get(std::string path, bool create,
                                                          bool verify) {
-  if (path.empty()) co_return root_;
+  if (path.empty()) {
+    if (verify) CO_RETURN_IF_ERROR(co_await root_->CleanTemps(temps_));
+    co_return root_;
+  }
   while (true) {
     if (auto found = open_.find(path);
         found != open_.end() && (!verify || verified_.contains(path))) {
@@ -97,6 +113,7 @@ Awaitable<absl::StatusOr<DirectoryRef>> Directories::OpenOrMake(std::string path
   }
   if (!handle.ok()) co_return handle.status();
   auto directory = std::make_shared<Directory>(env_, *handle, path);
+  if (verify) CO_RETURN_IF_ERROR(co_await directory->CleanTemps(temps_));
   if (sync_parent) {
     const absl::Status synced = co_await (*parent)->Sync();
     // Not remembered: whoever comes next finds it there and must not take it for durable.

@@ -30,15 +30,18 @@ class Directory {
   // at the same time share one sync.
   Awaitable<absl::Status> Sync();
 
+  // Removes the temp files that a crash left, once; those named in `in_use` stay.
+  Awaitable<absl::Status> CleanTemps(const absl::flat_hash_set<std::string>& in_use);
+
   const FileHandle handle;
   const std::string path;  // beneath the root; "" is the root
-  bool cleaned = false;    // a crash's temp files were removed
 
  private:
   Awaitable<absl::Status> SyncOnce();
 
   Env& env_;
   Event synced_;
+  bool cleaned_ = false;
   bool syncing_ = false;
   bool distrusted_ = false;  // a sync failed: a repeated one would prove nothing
   uint64_t started_ = 0;     // syncs begun
@@ -56,13 +59,16 @@ class Directories {
 
   // The directory at `path` beneath the root; made, with its parents, if it is not there and
   // `create`. `verify`: whoever made it may have crashed before it synced, so its entry is synced
-  // once more. NOT_FOUND if it is not there.
+  // once more, and temp files are removed from it and its parents. NOT_FOUND if it is not there.
   Awaitable<absl::StatusOr<DirectoryRef>> Get(std::string path, bool create, bool verify);
 
   // The next Get opens it again: somebody found it changed.
   void Forget(const std::string& path);
 
   [[nodiscard]] DirectoryRef root() const { return root_; }
+
+  // The names of temp files that this process is writing now, in whatever directory.
+  [[nodiscard]] absl::flat_hash_set<std::string>& temps() { return temps_; }
 
  private:
   Awaitable<absl::StatusOr<DirectoryRef>> OpenOrMake(std::string path, bool create, bool verify);
@@ -80,6 +86,7 @@ class Directories {
   absl::flat_hash_set<std::string> verified_;  // found there and their entries synced since
   absl::flat_hash_set<std::string> unsynced_;  // made, but the sync of their entry failed
   absl::flat_hash_map<std::string, std::shared_ptr<Event>> opening_;
+  absl::flat_hash_set<std::string> temps_;
 };
 
 }  // namespace tandem

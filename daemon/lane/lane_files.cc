@@ -4,25 +4,23 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "daemon/base/status.h"
 
 namespace tandem {
-namespace {
-
-constexpr int kDirectoryFlags = O_RDONLY | O_DIRECTORY;
-
-}  // namespace
-
 Awaitable<absl::Status> LaneFiles::Open() {
+  constexpr int kDirectoryFlags = O_RDONLY | O_DIRECTORY;
   CO_ASSIGN_OR_RETURN(
       const FileHandle journal,
       co_await env_.files.Open(kNoFile, options_.journal_directory, kDirectoryFlags));
-  CO_ASSIGN_OR_RETURN(const FileHandle lanes, co_await OpenOrMake(journal, "lanes"));
-  CO_RETURN_IF_ERROR(co_await env_.files.Close(journal));
-  CO_ASSIGN_OR_RETURN(directory_, co_await OpenOrMake(lanes, options_.target));
-  CO_RETURN_IF_ERROR(co_await env_.files.Close(lanes));
-  CO_ASSIGN_OR_RETURN(parked_, co_await OpenOrMake(directory_, "parked"));
-  CO_ASSIGN_OR_RETURN(lock_, co_await env_.files.Open(directory_, "lock", O_RDWR | O_CREAT));
+  Directories beneath(env_, journal, 4);
+  // Verified: a predecessor may have made them and crashed before they were durable.
+  const std::string own = absl::StrCat("lanes/", options_.target);
+  const std::string parked = absl::StrCat(own, "/parked");
+  CO_ASSIGN_OR_RETURN(directory_, co_await beneath.Get(own, true, true));
+  CO_ASSIGN_OR_RETURN(parked_, co_await beneath.Get(parked, true, true));
+  CO_ASSIGN_OR_RETURN(lock_,
+                      co_await env_.files.Open(directory_->handle, "lock", O_RDWR | O_CREAT));
   co_return absl::OkStatus();
 }
 
@@ -32,15 +30,6 @@ Awaitable<absl::StatusOr<bool>> LaneFiles::TryLock() {
   const int error = ErrnoOf(locked);
   if (error == EWOULDBLOCK || error == EACCES) co_return false;
   co_return locked;
-}
-
-Awaitable<absl::StatusOr<FileHandle>> LaneFiles::OpenOrMake(FileHandle parent, std::string name) {
-  auto opened = co_await env_.files.Open(parent, name, kDirectoryFlags);
-  if (!absl::IsNotFound(opened.status())) co_return opened;
-  const absl::Status made = co_await env_.files.Mkdir(parent, name);
-  if (!made.ok() && ErrnoOf(made) != EEXIST) co_return made;
-  CO_RETURN_IF_ERROR(co_await env_.files.Sync(parent));
-  co_return co_await env_.files.Open(parent, name, kDirectoryFlags);
 }
 
 }  // namespace tandem

@@ -4,6 +4,7 @@
 
 #include "absl/status/statusor.h"
 #include "daemon/io/env.h"
+#include "daemon/lane/directories.h"
 #include "daemon/lane/options.h"
 
 namespace tandem {
@@ -20,16 +21,14 @@ class LaneFiles {
   // True: this process has the target now. False: another one still has it.
   Awaitable<absl::StatusOr<bool>> TryLock();
 
-  [[nodiscard]] FileHandle directory() const { return directory_; }
-  [[nodiscard]] FileHandle parked_directory() const { return parked_; }
+  [[nodiscard]] FileHandle directory() const { return directory_->handle; }
+  [[nodiscard]] const DirectoryRef& parked_directory() const { return parked_; }
 
  private:
-  Awaitable<absl::StatusOr<FileHandle>> OpenOrMake(FileHandle parent, std::string name);
-
   Env& env_;
   const LaneOptions& options_;
-  FileHandle directory_ = kNoFile;
-  FileHandle parked_ = kNoFile;
+  DirectoryRef directory_;
+  DirectoryRef parked_;
   FileHandle lock_ = kNoFile;
 };
 

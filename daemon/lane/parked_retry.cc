@@ -31,7 +31,10 @@ Awaitable<void> Dispatcher::RetryParked() {
       still_parked.Add(header);
       continue;
     }
-    absl::Status status = co_await ApplyParked(*target, sequence);
+    absl::Status status;
+    if (!parts_.parked.writes().at(sequence).done) {
+      status = co_await ApplyParked(*target, sequence);
+    }
     // Its locks are free: what depends on it is parked behind it until it is removed.
     if (status.ok()) status = co_await parts_.parked.Remove(sequence);
     if (status.ok()) {

@@ -66,7 +66,8 @@ Record FromProto(internal::v1::ParkedRecord& proto, ParkedWrite& write) {
 }  // namespace
 
 Awaitable<absl::Status> ParkedStore::Load() {
-  CO_ASSIGN_OR_RETURN(const std::vector<std::string> names, co_await env_.files.List(directory_));
+  CO_ASSIGN_OR_RETURN(const std::vector<std::string> names,
+                      co_await env_.files.List(directory_->handle));
   for (const std::string& name : names) {
     if (!absl::EndsWith(name, ".rec")) continue;
     ParkedWrite write;
@@ -83,7 +84,7 @@ Awaitable<absl::Status> ParkedStore::Load() {
     const bool content = absl::EndsWith(name, ".data");
     if (!content && !absl::EndsWith(name, ".new")) continue;
     if (content && absl::SimpleHexAtoi(stem, &sequence) && writes_.contains(sequence)) continue;
-    CO_RETURN_IF_ERROR(co_await env_.files.Unlink(directory_, name));
+    CO_RETURN_IF_ERROR(co_await env_.files.Unlink(directory_->handle, name));
   }
   co_return absl::OkStatus();
 }
@@ -115,19 +116,22 @@ Awaitable<absl::Status> ParkedStore::Park(const Record& record, Content* content
 Awaitable<absl::Status> ParkedStore::WriteFile(std::string name, const std::string& bytes) {
   const int flags = O_WRONLY | O_CREAT | O_TRUNC;
   const std::string new_name = absl::StrCat(name, ".new");
-  CO_ASSIGN_OR_RETURN(const FileHandle file, co_await env_.files.Open(directory_, new_name, flags));
+  CO_ASSIGN_OR_RETURN(const FileHandle file,
+                      co_await env_.files.Open(directory_->handle, new_name, flags));
   absl::Status status = co_await env_.files.Write(file, bytes, 0);
   if (status.ok()) status = co_await env_.files.Sync(file);
   const absl::Status closed = co_await env_.files.Close(file);
   CO_RETURN_IF_ERROR(status);
   CO_RETURN_IF_ERROR(closed);
-  CO_RETURN_IF_ERROR(co_await env_.files.Rename(directory_, new_name, directory_, name));
-  co_return co_await env_.files.Sync(directory_);
+  CO_RETURN_IF_ERROR(
+      co_await env_.files.Rename(directory_->handle, new_name, directory_->handle, name));
+  co_return co_await directory_->Sync();
 }
 
 Awaitable<absl::StatusOr<uint64_t>> ParkedStore::CopyContent(std::string name, Content& content) {
   const int flags = O_WRONLY | O_CREAT | O_TRUNC;
-  CO_ASSIGN_OR_RETURN(const FileHandle file, co_await env_.files.Open(directory_, name, flags));
+  CO_ASSIGN_OR_RETURN(const FileHandle file,
+                      co_await env_.files.Open(directory_->handle, name, flags));
   uint64_t size = 0;
   absl::Status status;
   while (status.ok()) {
@@ -149,7 +153,8 @@ Awaitable<absl::StatusOr<uint64_t>> ParkedStore::CopyContent(std::string name, C
 }
 
 Awaitable<absl::StatusOr<std::string>> ParkedStore::ReadFile(std::string name) {
-  CO_ASSIGN_OR_RETURN(const FileHandle file, co_await env_.files.Open(directory_, name, O_RDONLY));
+  CO_ASSIGN_OR_RETURN(const FileHandle file,
+                      co_await env_.files.Open(directory_->handle, name, O_RDONLY));
   auto stat = co_await env_.files.StatFile(file);
   std::string bytes(stat.ok() ? stat->size : 0, '\0');
   auto count = co_await env_.files.Read(file, bytes.data(), bytes.size(), 0);
@@ -177,18 +182,23 @@ Awaitable<absl::StatusOr<Record>> ParkedStore::Read(Sequence sequence) {
 }
 
 Awaitable<absl::StatusOr<FileHandle>> ParkedStore::OpenContent(Sequence sequence) {
-  co_return co_await env_.files.Open(directory_, DataName(sequence), O_RDONLY);
+  co_return co_await env_.files.Open(directory_->handle, DataName(sequence), O_RDONLY);
 }
 
 Awaitable<absl::Status> ParkedStore::Remove(Sequence sequence) {
   auto found = writes_.find(sequence);
   if (found == writes_.end()) co_return absl::OkStatus();
+  found->second.done = true;
   const bool has_content = found->second.header.type == RecordType::kUploadCommit;
-  CO_RETURN_IF_ERROR(co_await env_.files.Unlink(directory_, RecordName(sequence)));
+  const std::string name = RecordName(sequence);
+  const absl::Status unlinked = co_await env_.files.Unlink(directory_->handle, name);
+  if (!unlinked.ok() && !absl::IsNotFound(unlinked)) co_return unlinked;
   if (has_content) {
-    CO_RETURN_IF_ERROR(co_await env_.files.Unlink(directory_, DataName(sequence)));
+    // What a crash leaves of it goes when the store is loaded.
+    const std::string data = DataName(sequence);
+    (co_await env_.files.Unlink(directory_->handle, data)).IgnoreError();
   }
-  CO_RETURN_IF_ERROR(co_await env_.files.Sync(directory_));
+  CO_RETURN_IF_ERROR(co_await directory_->Sync());
   found = writes_.find(sequence);
   bytes_ -= found->second.payload_bytes;
   keys_.Remove(found->second.header);

@@ -9,6 +9,7 @@
 #include "daemon/io/env.h"
 #include "daemon/journal/record.h"
 #include "daemon/lane/content.h"
+#include "daemon/lane/directories.h"
 #include "daemon/lane/path_locks.h"
 
 namespace tandem {
@@ -18,15 +19,19 @@ struct ParkedWrite {
   uint64_t payload_bytes = 0;  // the payload's, or an upload's content's
   std::string error;           // why, for a person
   int64_t since_ms = 0;        // wall time, since 1970
+  bool done = false;           // on the target; only its removal is owed
 };
 
 // Files `<sequence>.rec` (and `.data` for an upload) in a directory of the lane, on the journal's
 // volume. In memory: everything but payloads. Owner: the lane that holds the target's lock.
 class ParkedStore {
  public:
-  // `directory`: open, the caller's. Limits in writes and bytes of payload.
-  ParkedStore(Env& env, FileHandle directory, uint64_t max_writes, uint64_t max_bytes)
-      : env_(env), directory_(directory), max_writes_(max_writes), max_bytes_(max_bytes) {}
+  // Limits in writes and bytes of payload.
+  ParkedStore(Env& env, DirectoryRef directory, uint64_t max_writes, uint64_t max_bytes)
+      : env_(env),
+        directory_(std::move(directory)),
+        max_writes_(max_writes),
+        max_bytes_(max_bytes) {}
 
   // Reads what is there. DATA_LOSS: a file is damaged, its name is in the message.
   Awaitable<absl::Status> Load();
@@ -38,7 +43,8 @@ class ParkedStore {
   Awaitable<absl::StatusOr<Record>> Read(Sequence sequence);
   Awaitable<absl::StatusOr<FileHandle>> OpenContent(Sequence sequence);
 
-  // It is on the target now, or given up: forgotten durably when OK.
+  // It is on the target now, or given up: forgotten durably when OK. After an error the record may
+  // be gone already: do not apply it again, only Remove it again.
   Awaitable<absl::Status> Remove(Sequence sequence);
 
   // Does `header` have to wait behind something parked: the same path, an ancestor or descendant,
@@ -55,7 +61,7 @@ class ParkedStore {
   Awaitable<absl::StatusOr<Record>> Decode(std::string name, ParkedWrite& write);
 
   Env& env_;
-  FileHandle directory_;
+  DirectoryRef directory_;
   uint64_t max_writes_;
   uint64_t max_bytes_;
   uint64_t bytes_ = 0;

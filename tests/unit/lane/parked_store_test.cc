@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "daemon/base/check.h"
 #include "tests/sim/sim_files.h"
 #include "tests/sim/sim_world.h"
 #include "tests/unit/lane/records.h"
@@ -14,7 +15,12 @@ class ParkedStoreTest : public testing::Test {
   ParkedStoreTest() {
     files_.Mount("/j", &disk_);
     disk_.MakeDirectory("parked");
-    directory_ = *world_.Await(files_.Open(kNoFile, "/j/parked", O_RDONLY | O_DIRECTORY));
+    directory_ = OpenIn(files_, env_);
+  }
+  DirectoryRef OpenIn(SimFiles& files, Env& env) {
+    const auto handle = world_.Await(files.Open(kNoFile, "/j/parked", O_RDONLY | O_DIRECTORY));
+    TANDEM_CHECK(handle.ok());
+    return std::make_shared<Directory>(env, *handle, "");
   }
   absl::Status Park(ParkedStore& store, const Record& record) {
     return world_.Await(store.Park(record, nullptr, absl::PermissionDeniedError("no")));
@@ -24,7 +30,7 @@ class ParkedStoreTest : public testing::Test {
   SimDisk disk_{world_};
   SimFiles files_{world_};
   Env env_ = world_.MakeEnv(files_);
-  FileHandle directory_ = kNoFile;
+  DirectoryRef directory_;
 };
 
 TEST_F(ParkedStoreTest, WhatIsParkedSurvivesAPowerCutWithItsPayload) {
@@ -37,9 +43,7 @@ TEST_F(ParkedStoreTest, WhatIsParkedSurvivesAPowerCutWithItsPayload) {
   SimFiles later(world_);
   later.Mount("/j", &disk_);
   Env env = world_.MakeEnv(later);
-  const FileHandle directory =
-      *world_.Await(later.Open(kNoFile, "/j/parked", O_RDONLY | O_DIRECTORY));
-  ParkedStore reread(env, directory, 10, 1000);
+  ParkedStore reread(env, OpenIn(later, env), 10, 1000);
   ASSERT_TRUE(world_.Await(reread.Load()).ok());
   ASSERT_TRUE(reread.Contains(7));
   EXPECT_EQ(reread.writes().at(7).error, "no");
@@ -74,6 +78,18 @@ TEST_F(ParkedStoreTest, ALaterMemberOfAParkedBatchIsBlocked) {
   later.flags = kRecordBatchLater;
   later.request_id = first.request_id;
   EXPECT_TRUE(store.Blocks(later));
+}
+
+// Found by the simulator, seed 17068: the second Remove did not find the file and gave up.
+TEST_F(ParkedStoreTest, ARemovalWhoseSyncFailedIsDoneAgainAndIsDurable) {
+  ParkedStore store(env_, directory_, 10, 1000);
+  ASSERT_TRUE(Park(store, PutRecord(1, "a", "x")).ok());
+  disk_.Inject({.kind = IoKind::kSync, .error = EIO});
+  EXPECT_FALSE(world_.Await(store.Remove(1)).ok());
+  EXPECT_TRUE(store.writes().at(1).done);
+  ASSERT_TRUE(world_.Await(store.Remove(1)).ok());
+  EXPECT_FALSE(store.Contains(1));
+  EXPECT_FALSE(disk_.TypeOf("parked/0000000000000001.rec", /*durable=*/true).has_value());
 }
 
 TEST_F(ParkedStoreTest, ItsLimitsHold) {
