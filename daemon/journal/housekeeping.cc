@@ -109,8 +109,10 @@ Awaitable<bool> JournalImpl::RetireOne() {
     chunks_.erase(chunks_.begin(), chunks_.upper_bound(retired_));
   }
   const bool reusable = segment.full_size && segment.bytes == options_.segment_bytes;
+  retiring_ = segment.id;
   const absl::Status status = co_await pool_.Recycle(segment.id, reusable);
   if (stopped_) co_return false;
+  retiring_ = 0;
   if (!status.ok()) {
     env_.log.Warning("journal_retire_failed", {{"segment", segment.id}, {"why", status}});
     co_return false;
@@ -132,7 +134,7 @@ Awaitable<bool> JournalImpl::RetireOne() {
 KeptSegment* JournalImpl::NextToCheck() {
   KeptSegment* next = nullptr;
   for (KeptSegment& segment : set_.all()) {
-    if (!set_.IsSealed(segment) || segment.IsVoid()) continue;
+    if (!set_.IsSealed(segment) || segment.IsVoid() || segment.id == retiring_) continue;
     if (!segment.footer) return &segment;
     if (!segment.checked && next == nullptr) next = &segment;
   }

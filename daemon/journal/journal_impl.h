@@ -145,6 +145,7 @@ class JournalImpl : public std::enable_shared_from_this<JournalImpl> {
   bool refused_internal_ = false;
 
   absl::btree_map<Sequence, RecordPlace> chunks_;
+  uint64_t retiring_ = 0;       // the segment that HousekeepLoop frees; it is not checked
   uint64_t checking_ = 0;  // the segment that CheckLoop reads; it stays
 
   JournalState state_ = JournalState::kServing;

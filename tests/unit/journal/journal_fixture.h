@@ -40,7 +40,8 @@ struct RecordingListener final : Journal::Listener {
 
 // One process: its files, clock and journal.
 struct JournalProcess {
-  JournalProcess(SimWorld& the_world, SimDisk& disk) : world(the_world), files(world), clock(world) {
+  JournalProcess(SimWorld& the_world, SimDisk& disk)
+      : world(the_world), files(world), clock(world) {
     files.Mount("/", &disk);
   }
   ~JournalProcess() { Kill(); }
@@ -117,7 +118,8 @@ class JournalTest : public ::testing::Test {
 
   static std::string PayloadOf(Sequence sequence, size_t bytes) {
     std::string payload = absl::StrCat("payload ", sequence, " ");
-    while (payload.size() < bytes) payload += static_cast<char>('a' + (payload.size() + sequence) % 26);
+    while (payload.size() < bytes)
+      payload += static_cast<char>('a' + (payload.size() + sequence) % 26);
     payload.resize(bytes);
     return payload;
   }
@@ -147,8 +149,8 @@ class JournalTest : public ::testing::Test {
     return journal().appended();
   }
   void WaitDurable(Sequence sequence) {
-    ASSERT_TRUE(world_.RunUntil([&] { return journal().tail().durable >= sequence; },
-                                60 * kSimSecond));
+    ASSERT_TRUE(
+        world_.RunUntil([&] { return journal().tail().durable >= sequence; }, 60 * kSimSecond));
   }
   // A group of its own.
   Sequence AppendGroup(size_t count = 1, size_t bytes = 100, bool batch = false) {
@@ -234,8 +236,8 @@ class JournalTest : public ::testing::Test {
   static void ExpectDamage(const absl::Status& status, uint64_t segment, uint64_t offset,
                            Sequence sequence) {
     EXPECT_TRUE(absl::IsDataLoss(status)) << status;
-    const std::string where = absl::StrFormat("segment %016x, offset %d, sequence %d:", segment,
-                                              offset, sequence);
+    const std::string where =
+        absl::StrFormat("segment %016x, offset %d, sequence %d:", segment, offset, sequence);
     EXPECT_NE(std::string(status.message()).find(where), std::string::npos)
         << status << " should say " << where;
   }
