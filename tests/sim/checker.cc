@@ -145,6 +145,12 @@ void Checker::CheckView() {
                      ", applied ", target.applied, ", durable ", view.durable);
     if (target.applied > view.durable) Fail(absl::StrCat("applied > durable: ", marks));
     if (target.checkpoint > target.applied) Fail(absl::StrCat("checkpoint > applied: ", marks));
+    // Nobody else writes there.
+    for (const auto& parked : target.parked) {
+      if (!absl::StrContains(parked.error(), "FOREIGN_CHANGE")) continue;
+      Fail(absl::StrCat(target.name, " takes its own work for a stranger's: sequence ",
+                        parked.sequence(), ", ", parked.path(), ": ", parked.error()));
+    }
     if (target.applied > 0 && view.retired > target.checkpoint) {
       Fail(absl::StrCat("retired > checkpoint: ", marks));
     }
