@@ -1,4 +1,4 @@
-// Files by io_uring. liburing is included in uring_files.cc only.
+// Files by io_uring.
 #pragma once
 
 #include <memory>

@@ -15,67 +15,13 @@
 
 #include "daemon/base/status.h"
 #include "daemon/io/make_files.h"
-#include "tests/unit/io/io_test_support.h"
+#include "tests/unit/io/engine_fixture.h"
 
 namespace tandem {
 namespace {
 
 using testing::IsEmpty;
 using testing::UnorderedElementsAre;
-
-class EngineTest : public testing::TestWithParam<IoEngine> {
- protected:
-  EngineTest() {
-    // A ring this small makes the tests pass its limits.
-    const FilesOptions options = {
-        .engine = GetParam(), .ring_entries = 8, .max_workers = 16, .threads = 4};
-    files_ = *MakeFiles(loop_.get_executor(), options, *log_);
-    root_ = *Run(files_->Open(kNoFile, directory_.path(), O_RDONLY | O_DIRECTORY));
-  }
-  ~EngineTest() override {
-    if (root_ != kNoFile) close(root_);
-  }
-
-  template <typename T>
-  T Run(Awaitable<T> coroutine) {
-    return RunUntilDone(loop_, std::move(coroutine));
-  }
-
-  // Leaves what else is under way alone.
-  template <typename T>
-  bool LoopUntilDone(Awaitable<T> coroutine) {
-    std::optional<T> result;
-    Spawn(loop_.get_executor(), Keep(std::move(coroutine), result));
-    loop_.restart();
-    while (!result && loop_.run_one() > 0) {
-    }
-    return result.has_value();
-  }
-
-  FileHandle Create(const std::string& name, const std::string& content) {
-    const FileHandle file = *Run(files_->Open(root_, name, O_RDWR | O_CREAT | O_EXCL));
-    EXPECT_TRUE(Run(files_->Write(file, content, 0)).ok());
-    return file;
-  }
-
-  std::string ReadAll(FileHandle file) {
-    std::string content(1 << 16, '\0');
-    content.resize(*Run(files_->Read(file, content.data(), content.size(), 0)));
-    return content;
-  }
-
-  int OpenErrno(const std::string& path, int flags = O_RDONLY) {
-    const absl::StatusOr<FileHandle> file = Run(files_->Open(root_, path, flags));
-    if (file.ok()) close(*file);
-    return ErrnoOf(file.status());
-  }
-
-  boost::asio::io_context loop_;
-  std::unique_ptr<Logger> log_ = MakeNullLogger();
-  TemporaryDirectory directory_;
-  std::unique_ptr<Files> files_;
-  FileHandle root_ = kNoFile;
-};
 
 TEST_P(EngineTest, ReadsBackWhatWasWrittenAtItsOffset) {
   const FileHandle file = Create("a", "");
@@ -272,105 +218,6 @@ TEST_P(EngineTest, MagicLinksOfTheProcessAreNotFollowed) {
 
 TEST_P(EngineTest, DescriptorsAreClosedOnExec) {
   EXPECT_EQ(fcntl(root_, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
-}
-
-TEST_P(EngineTest, FarMoreOperationsThanTheRingHoldsAllComplete) {
-  const FileHandle file = Create("file", "");
-  constexpr int kCount = 2000;
-  const std::string byte = "y";
-  int completed = 0;
-  for (int i = 0; i < kCount; ++i) {
-    IoRequest request{.kind = IoKind::kWrite,
-                      .file = file,
-                      .source = byte.data(),
-                      .length = 1,
-                      .offset = static_cast<uint64_t>(i)};
-    files_->Submit(std::move(request), [&completed](const IoResult& result) {
-      EXPECT_EQ(result.value, 1);
-      ++completed;
-    });
-    // Never inside Submit.
-    EXPECT_EQ(completed, 0);
-  }
-  EXPECT_EQ(files_->in_flight(), static_cast<size_t>(kCount));
-  loop_.restart();
-  loop_.run();
-  EXPECT_EQ(completed, kCount);
-  EXPECT_EQ(files_->in_flight(), 0U);
-  EXPECT_EQ(files_->oldest_in_flight_ns(), 0);
-  EXPECT_EQ(ReadAll(file), std::string(kCount, 'y'));
-  close(file);
-}
-
-// Opening a FIFO that nobody writes to hangs as a file of a dead server does.
-IoRequest HangingOpen(FileHandle directory) {
-  return {.kind = IoKind::kOpen,
-          .file = directory,
-          .path = "fifo",
-          .open_flags = O_RDONLY | O_CREAT,
-          .mode = 0600};
-}
-
-TEST_P(EngineTest, AnOperationThatHangsDelaysNoOtherAndIsSeen) {
-  const std::string fifo = directory_ / "fifo";
-  ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
-  FileHandle opened = kNoFile;
-  files_->Submit(HangingOpen(root_),
-                 [&](const IoResult& result) { opened = static_cast<FileHandle>(result.value); });
-  bool others_done = false;
-  Spawn(loop_.get_executor(), [](Files& files, FileHandle root, bool& done) -> Awaitable<void> {
-    for (int i = 0; i < 100; ++i) {
-      const absl::StatusOr<FileHandle> file =
-          co_await files.Open(root, "other" + std::to_string(i), O_WRONLY | O_CREAT);
-      EXPECT_TRUE(file.ok());
-      EXPECT_TRUE((co_await files.Write(*file, "data", 0)).ok());
-      EXPECT_TRUE((co_await files.Close(*file)).ok());
-    }
-    done = true;
-  }(*files_, root_, others_done));
-  loop_.restart();
-  while (!others_done) ASSERT_EQ(loop_.run_one(), 1U);
-  EXPECT_EQ(opened, kNoFile);
-  EXPECT_EQ(files_->in_flight(), 1U);
-  EXPECT_GT(files_->oldest_in_flight_ns(), 0);
-  const int writer = open(fifo.c_str(), O_RDWR | O_CLOEXEC);
-  ASSERT_GE(writer, 0);
-  // The loop keeps running for what is under way.
-  loop_.run();
-  EXPECT_GE(opened, 0);
-  EXPECT_EQ(files_->in_flight(), 0U);
-  close(opened);
-  close(writer);
-}
-
-TEST_P(EngineTest, DestructionWhileAnOperationHangsReturnsAndNeverCallsBack) {
-  GTEST_FLAG_SET(death_test_style, "threadsafe");
-  const std::string fifo = directory_ / "fifo";
-  ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
-  // In a process of its own: what hangs is never freed.
-  EXPECT_EXIT(
-      {
-        files_->Submit(HangingOpen(root_), [](const IoResult&) { _exit(1); });
-        // Once a later one is done, the first has left the queue.
-        EXPECT_TRUE(LoopUntilDone(files_->StatFile(root_)));
-        files_.reset();
-        loop_.poll();
-        _exit(0);
-      },
-      testing::ExitedWithCode(0), "");
-}
-
-TEST_P(EngineTest, CallbacksMaySubmitMore) {
-  int left = 500;
-  std::function<void(const IoResult&)> next = [&](const IoResult&) {
-    if (--left == 0) return;
-    IoRequest request{.kind = IoKind::kStat, .file = root_};
-    files_->Submit(std::move(request), next);
-  };
-  next({});
-  loop_.restart();
-  loop_.run();
-  EXPECT_EQ(left, 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(Engines, EngineTest, testing::ValuesIn(EnginesUnderTest()),
