@@ -1,5 +1,6 @@
 #include "daemon/lane/applier.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -41,6 +42,15 @@ absl::Status CheckPlain(const absl::StatusOr<FileStat>& found) {
   return absl::OkStatus();
 }
 
+// The last record that empties the file, or -1.
+int LastEmptyingOf(const std::vector<const Record*>& records) {
+  for (size_t i = records.size(); i > 0; --i) {
+    const Record& record = *records[i - 1];
+    if (record.type == RecordType::kTruncate && record.offset == 0) return static_cast<int>(i - 1);
+  }
+  return -1;
+}
+
 }  // namespace
 
 int FullWriteOf(const std::vector<const Record*>& records) {
@@ -58,7 +68,8 @@ Awaitable<absl::Status> Applier::Apply(Target& target, PathRun& run) {
   const std::string parent_path(ParentOf(first.path));
   CO_ASSIGN_OR_RETURN(const DirectoryRef parent,
                       co_await target.directories().Get(parent_path, true, run.in_doubt));
-  const int base = FullWriteOf(run.records);
+  int base = FullWriteOf(run.records);
+  if (base < 0 && run.in_doubt) base = LastEmptyingOf(run.records);
   const std::string name(NameOf(first.path));
   absl::Status status;
   if (base >= 0) {
@@ -79,8 +90,13 @@ Awaitable<absl::Status> Applier::Apply(Target& target, PathRun& run) {
 Awaitable<absl::Status> Applier::Replace(Directory& parent, std::string name, std::string temp,
                                          PathRun& run, size_t base) {
   CO_RETURN_IF_ERROR(co_await CheckBase(parent, name, *run.records.front(), run.in_doubt));
+  uint32_t mode = run.records[base]->mode;
+  if (run.records[base]->type == RecordType::kTruncate) {
+    CO_ASSIGN_OR_RETURN(const FileStat old, co_await env_.files.Stat(parent.handle, name));
+    mode = old.mode;
+  }
   const int flags = O_WRONLY | O_CREAT | O_TRUNC;
-  auto file = co_await env_.files.Open(parent.handle, temp, flags, run.records[base]->mode);
+  auto file = co_await env_.files.Open(parent.handle, temp, flags, mode);
   absl::Status status = file.status();
   if (status.ok()) {
     status = co_await FillTemp(*file, run, base);
@@ -99,7 +115,7 @@ Awaitable<absl::Status> Applier::FillTemp(FileHandle file, PathRun& run, size_t 
   const Record& full = *run.records[base];
   if (full.type == RecordType::kPut) {
     CO_RETURN_IF_ERROR(co_await env_.files.Write(file, full.payload, 0));
-  } else {
+  } else if (full.type == RecordType::kUploadCommit) {
     TANDEM_CHECK(run.content != nullptr);
     uint64_t offset = 0;
     while (true) {
@@ -117,7 +133,7 @@ Awaitable<absl::Status> Applier::Change(Directory& parent, std::string name, Pat
   const Record& first = *run.records.front();
   // Where the journal says that there is a file, making one would hide that it is gone.
   const bool may_create = first.base.kind == PathKind::kAbsent;
-  const int flags = O_WRONLY | (may_create ? O_CREAT : 0);
+  const int flags = O_RDWR | (may_create ? O_CREAT : 0);
   CO_RETURN_IF_ERROR(co_await CheckBase(parent, name, first, run.in_doubt));
   CO_ASSIGN_OR_RETURN(const FileHandle file,
                       co_await env_.files.Open(parent.handle, name, flags, first.mode));
@@ -135,17 +151,23 @@ Awaitable<absl::Status> Applier::Change(Directory& parent, std::string name, Pat
   co_return absl::OkStatus();
 }
 
-// The writes of records[from..] in their order, neighbours as one.
+// The writes of records[from..] in their order, neighbours as one. What a later Truncate of the run
+// cuts off is not written: done again on a file that is short already, it would leave a hole.
 Awaitable<absl::Status> Applier::Edit(FileHandle file, const std::vector<const Record*>& records,
                                       size_t from, bool in_doubt) {
+  std::vector<uint64_t> limits(records.size(), UINT64_MAX);
+  for (size_t i = records.size() - 1; i > from; --i) {
+    const bool cuts = records[i]->type == RecordType::kTruncate;
+    limits[i - 1] = std::min(limits[i], cuts ? records[i]->offset : UINT64_MAX);
+  }
   size_t i = from;
   while (i < records.size()) {
     const Record& record = *records[i];
+    const uint64_t limit = limits[i];
     if (record.type == RecordType::kTruncate) {
-      // If the size was set before and its sync failed, setting it again would change nothing, and
-      // the next sync would write nothing.
-      if (in_doubt) CO_RETURN_IF_ERROR(co_await env_.files.Truncate(file, record.offset + 1));
-      CO_RETURN_IF_ERROR(co_await env_.files.Truncate(file, record.offset));
+      const uint64_t size = std::min(record.offset, limit);
+      if (in_doubt) CO_RETURN_IF_ERROR(co_await Redirty(file, size));
+      CO_RETURN_IF_ERROR(co_await env_.files.Truncate(file, size));
       ++i;
       continue;
     }
@@ -157,17 +179,29 @@ Awaitable<absl::Status> Applier::Edit(FileHandle file, const std::vector<const R
       next_offset += records[end]->payload.size();
       ++end;
     }
-    if (end == i + 1) {
-      CO_RETURN_IF_ERROR(co_await env_.files.Write(file, record.payload, record.offset));
-    } else {
-      std::string merged;
+    std::string merged;
+    absl::string_view data = record.payload;
+    if (end > i + 1) {
       merged.reserve(next_offset - record.offset);
       for (size_t j = i; j < end; ++j) merged += records[j]->payload;
-      CO_RETURN_IF_ERROR(co_await env_.files.Write(file, merged, record.offset));
+      data = merged;
     }
+    data = data.substr(0, limit > record.offset ? limit - record.offset : 0);
+    CO_RETURN_IF_ERROR(co_await env_.files.Write(file, data, record.offset));
     i = end;
   }
   co_return absl::OkStatus();
+}
+
+// If the size was set before and its sync failed, setting it again would change nothing, and the
+// next sync would write nothing: so the last byte is written again. (What empties a file comes
+// another way, see Apply.)
+Awaitable<absl::Status> Applier::Redirty(FileHandle file, uint64_t size) {
+  CO_ASSIGN_OR_RETURN(const FileStat stat, co_await env_.files.StatFile(file));
+  if (stat.size != size || size == 0) co_return absl::OkStatus();
+  char last = 0;
+  CO_RETURN_IF_ERROR((co_await env_.files.Read(file, &last, 1, size - 1)).status());
+  co_return co_await env_.files.Write(file, absl::string_view(&last, 1), size - 1);
 }
 
 Awaitable<absl::Status> Applier::Delete(Target& target, const Record& record, bool in_doubt) {

@@ -45,6 +45,7 @@ class Applier {
   Awaitable<absl::Status> Change(Directory& parent, std::string name, PathRun& run);
   Awaitable<absl::Status> Edit(FileHandle file, const std::vector<const Record*>& records,
                                size_t from, bool in_doubt);
+  Awaitable<absl::Status> Redirty(FileHandle file, uint64_t size);
   Awaitable<absl::Status> Delete(Target& target, const Record& record, bool in_doubt);
   Awaitable<absl::Status> Rename(Target& target, const Record& record, bool in_doubt);
   Awaitable<absl::Status> CheckBase(Directory& parent, std::string name, const Record& first,

@@ -39,6 +39,10 @@ class Checkpointer {
   Awaitable<absl::Status> Stop();
 
   [[nodiscard]] const LaneState& state() const { return state_; }
+  // Counts the changes of the state; what was settled at a version is durable once saved_version()
+  // has reached it.
+  [[nodiscard]] uint64_t version() const { return version_; }
+  [[nodiscard]] uint64_t saved_version() const { return saved_version_; }
 
  private:
   void Changed();

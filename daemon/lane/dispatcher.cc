@@ -12,6 +12,7 @@ namespace {
 
 constexpr size_t kReadBytes = 256 * 1024;
 constexpr size_t kMaxRunWrites = 1'024;
+constexpr size_t kMaxEditedPaths = 8'192;
 
 // Takes its sequence and changes nothing on a target.
 bool IsSilent(const Record& record) {
@@ -21,6 +22,17 @@ bool IsSilent(const Record& record) {
 
 bool ChangesNames(const Record& record) {
   return record.type == RecordType::kDelete || record.type == RecordType::kRename;
+}
+
+bool IsEdit(const Record& record) {
+  return record.type == RecordType::kAppend || record.type == RecordType::kWriteAt ||
+         record.type == RecordType::kTruncate;
+}
+
+// May leave the file shorter than what came before it.
+bool MayCut(const Record& record) {
+  return record.type == RecordType::kPut || record.type == RecordType::kUploadCommit ||
+         record.type == RecordType::kTruncate;
 }
 
 // Merging never crosses a rename, a delete or a batch.
@@ -148,9 +160,7 @@ std::vector<Sequence> Dispatcher::TakeRun(Sequence head) {
 }
 
 Awaitable<void> Dispatcher::RunPath(std::vector<Sequence> sequences) {
-  // A Rename or Delete done twice would hit what came later: before it starts, all it depends on
-  // is recorded as done, so that a successor does not do that again on top of it.
-  if (ChangesNames(At(sequences.front()).record)) co_await parts_.checkpointer.WaitSaved();
+  if (MustSaveBefore(sequences)) co_await parts_.checkpointer.WaitSaved();
   const Outcome outcome = co_await ApplyOrPark(sequences);
   if (outcome != Outcome::kStopped) {
     co_await Settle(std::move(sequences), outcome == Outcome::kParked);
@@ -159,6 +169,17 @@ Awaitable<void> Dispatcher::RunPath(std::vector<Sequence> sequences) {
   Launch();
   finished_.Notify();
   Wake();
+}
+
+// What must not be done again on top of this run has to be recorded as done before it starts.
+bool Dispatcher::MustSaveBefore(const std::vector<Sequence>& sequences) {
+  const Record& first = At(sequences.front()).record;
+  if (ChangesNames(first)) return true;
+  const auto edited = edited_.find(first.path);
+  if (edited == edited_.end() || edited->second <= parts_.checkpointer.saved_version())
+    return false;
+  return std::any_of(sequences.begin(), sequences.end(),
+                     [this](Sequence sequence) { return MayCut(At(sequence).record); });
 }
 
 Awaitable<Dispatcher::Outcome> Dispatcher::ApplyOrPark(std::vector<Sequence>& sequences) {
@@ -199,7 +220,8 @@ Awaitable<Dispatcher::Outcome> Dispatcher::ApplyOrPark(std::vector<Sequence>& se
         continue;
       }
     }
-    if (co_await ParkRun(sequences, status)) co_return Outcome::kParked;
+    const absl::Status parked = co_await ParkRun(sequences, status);
+    if (parked.ok()) co_return Outcome::kParked;
     co_await Pause(++attempts);
   }
   co_return Outcome::kStopped;
@@ -251,30 +273,38 @@ Awaitable<absl::Status> Dispatcher::LoadPayload(Sequence sequence) {
   co_return absl::OkStatus();
 }
 
-Awaitable<bool> Dispatcher::ParkRun(const std::vector<Sequence>& sequences, absl::Status why) {
+Awaitable<absl::Status> Dispatcher::ParkRun(const std::vector<Sequence>& sequences,
+                                            absl::Status why) {
   for (const Sequence sequence : sequences) {
-    absl::Status status = co_await LoadPayload(sequence);
-    const Record& record = At(sequence).record;
-    std::unique_ptr<Content> content;
-    if (status.ok() && record.type == RecordType::kUploadCommit) {
-      auto made = ContentOf(record);
-      status = made.status();
-      if (made.ok()) content = *std::move(made);
-    }
-    if (status.ok()) status = co_await parts_.parked.Park(record, content.get(), why);
-    if (absl::IsDataLoss(status)) Fail(status);
-    if (!status.ok()) {
+    uint32_t attempts = 0;
+    while (true) {
+      const absl::Status status = co_await ParkOne(sequence, why);
+      if (status.ok()) break;
       env_.log.Error(
           "write_not_parked",
           {{"target", parts_.options.target}, {"sequence", sequence}, {"error", status}});
-      co_return false;
+      if (absl::IsDataLoss(status)) Fail(status);
+      // Over the limits nothing was written. After any other failure the parked record may be
+      // there and would be found after a restart: it has to be parked now, nothing else.
+      if (stopped_ || IsOverParkedLimit(status)) co_return status;
+      co_await Pause(++attempts);
     }
     env_.log.Warning("write_parked", {{"target", parts_.options.target},
                                       {"sequence", sequence},
-                                      {"path", record.path},
+                                      {"path", At(sequence).record.path},
                                       {"error", why}});
   }
-  co_return true;
+  co_return absl::OkStatus();
+}
+
+Awaitable<absl::Status> Dispatcher::ParkOne(Sequence sequence, absl::Status why) {
+  CO_RETURN_IF_ERROR(co_await LoadPayload(sequence));
+  const Record& record = At(sequence).record;
+  std::unique_ptr<Content> content;
+  if (record.type == RecordType::kUploadCommit) {
+    CO_ASSIGN_OR_RETURN(content, ContentOf(record));
+  }
+  co_return co_await parts_.parked.Park(record, content.get(), why);
 }
 
 Awaitable<void> Dispatcher::Settle(std::vector<Sequence> sequences, bool parked) {
@@ -285,6 +315,16 @@ Awaitable<void> Dispatcher::Settle(std::vector<Sequence> sequences, bool parked)
       parts_.reporter.Parked(parts_.parked.writes().at(sequence));
     } else {
       parts_.reporter.Durable(sequence);
+    }
+  }
+  const Record& last = At(sequences.back()).record;
+  if (IsEdit(last)) {
+    edited_[last.path] = parts_.checkpointer.version();
+    if (edited_.size() > kMaxEditedPaths) {
+      absl::erase_if(edited_, [this](const auto& entry) {
+        return entry.second <= parts_.checkpointer.saved_version();
+      });
+      if (edited_.size() > kMaxEditedPaths) parts_.checkpointer.Request();
     }
   }
   // What depends on a Rename or Delete starts only when that is recorded as done.

@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "daemon/io/env.h"
 #include "daemon/io/event.h"
 #include "daemon/journal/reader.h"
@@ -82,12 +83,14 @@ class Dispatcher {
   void Launch();
   std::vector<Sequence> TakeRun(Sequence head);
   Awaitable<void> RunPath(std::vector<Sequence> sequences);
+  [[nodiscard]] bool MustSaveBefore(const std::vector<Sequence>& sequences);
   Awaitable<Outcome> ApplyOrPark(std::vector<Sequence>& sequences);
   Awaitable<absl::Status> Attempt(Target& target, const std::vector<Sequence>& sequences,
                                   bool in_doubt);
   Awaitable<absl::Status> LoadPayload(Sequence sequence);
   absl::StatusOr<std::unique_ptr<Content>> ContentOf(const Record& commit);
-  Awaitable<bool> ParkRun(const std::vector<Sequence>& sequences, absl::Status why);
+  Awaitable<absl::Status> ParkRun(const std::vector<Sequence>& sequences, absl::Status why);
+  Awaitable<absl::Status> ParkOne(Sequence sequence, absl::Status why);
   Awaitable<void> Settle(std::vector<Sequence> sequences, bool parked);
   void KeepOnlyFirst(std::vector<Sequence>& sequences);
   void Fail(absl::Status damage);
@@ -104,9 +107,10 @@ class Dispatcher {
   PathLocks locks_;
   std::map<Sequence, std::unique_ptr<Entry>> entries_;
   std::deque<Sequence> ready_;
-  uint64_t bytes_held_ = 0;     // payloads in memory
-  uint64_t bytes_waiting_ = 0;  // payloads of entries
-  size_t running_ = 0;          // coroutines under way; one of them retries what is parked
+  absl::flat_hash_map<std::string, uint64_t> edited_;  // path -> version of the state that has it
+  uint64_t bytes_held_ = 0;                            // payloads in memory
+  uint64_t bytes_waiting_ = 0;                         // payloads of entries
+  size_t running_ = 0;  // coroutines under way; one of them retries what is parked
   bool reading_ = false;
   bool woken_ = false;
   bool stopped_ = false;

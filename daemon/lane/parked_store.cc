@@ -65,6 +65,10 @@ Record FromProto(internal::v1::ParkedRecord& proto, ParkedWrite& write) {
 
 }  // namespace
 
+bool IsOverParkedLimit(const absl::Status& status) {
+  return absl::IsResourceExhausted(status) && ErrnoOf(status) == 0;
+}
+
 Awaitable<absl::Status> ParkedStore::Load() {
   CO_ASSIGN_OR_RETURN(const std::vector<std::string> names,
                       co_await env_.files.List(directory_->handle));

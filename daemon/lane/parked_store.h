@@ -36,7 +36,8 @@ class ParkedStore {
   // Reads what is there. DATA_LOSS: a file is damaged, its name is in the message.
   Awaitable<absl::Status> Load();
 
-  // Durable when OK. RESOURCE_EXHAUSTED: over the limits. `content`: an upload's, else null.
+  // Durable when OK. Over the limits (IsOverParkedLimit) nothing is written; after any other error
+  // the record may be there or not: Park it again until it is. `content`: an upload's, else null.
   Awaitable<absl::Status> Park(const Record& record, Content* content, absl::Status error);
 
   // The record with its payload (an upload's content: OpenContent).
@@ -68,5 +69,7 @@ class ParkedStore {
   std::map<Sequence, ParkedWrite> writes_;
   KeyUses keys_;
 };
+
+[[nodiscard]] bool IsOverParkedLimit(const absl::Status& status);
 
 }  // namespace tandem
