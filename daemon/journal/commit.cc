@@ -163,7 +163,9 @@ Awaitable<absl::Status> JournalImpl::StartSegment() {
   const uint64_t least = kSegmentHeaderBytes + groups_.front().bytes.size() + kRecordHeaderBytes;
   while (header.bytes < least) header.bytes += options_.segment_bytes;
   broken_ = true;
+  taking_bytes_ = header.bytes;
   const absl::StatusOr<SegmentPool::Taken> taken = co_await pool_.Take(header, {});
+  taking_bytes_ = 0;
   if (stopped_) co_return absl::CancelledError("journal is gone");
   KeptSegment segment{.id = header.id,
                       .first = header.first,

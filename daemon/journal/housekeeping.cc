@@ -52,7 +52,8 @@ void JournalImpl::UpdateState() {
 
 bool JournalImpl::WantsFile() const {
   if (pool_.ready() || !failed_.ok()) return false;
-  return starved_ || set_.kept_bytes() + options_.segment_bytes <= options_.max_bytes;
+  return starved_ ||
+         set_.kept_bytes() + taking_bytes_ + options_.segment_bytes <= options_.max_bytes;
 }
 
 Awaitable<void> JournalImpl::PrepareLoop(Self self) {

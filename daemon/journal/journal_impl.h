@@ -140,6 +140,7 @@ class JournalImpl : public std::enable_shared_from_this<JournalImpl> {
   Sequence tail_first_ = 0;
   bool broken_ = false;         // nothing more may be written to the active segment
   bool mark_due_ = false;       // a group was synced after the last mark
+  uint64_t taking_bytes_ = 0;   // of the segment that is being started, not in set_ yet
   bool starved_ = false;        // the commit loop waits for a file
   uint64_t refused_bytes_ = 0;  // smallest that Admit refused for want of room; 0: none
   bool refused_internal_ = false;
