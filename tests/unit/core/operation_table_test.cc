@@ -1,6 +1,7 @@
 // Rule 3: the table operation x path state -> outcome, every cell, on the table and through core.
 #include "daemon/core/operation_table.h"
 
+#include <ostream>
 #include <tuple>
 
 #include "tests/unit/core/core_fixture.h"
@@ -13,6 +14,10 @@ struct Cell {
   Standing standing;
   std::string outcome;  // "(ok)" or the reason
 };
+
+std::ostream& operator<<(std::ostream& out, const Cell& cell) {
+  return out << cell.demand << " " << static_cast<int>(cell.standing) << " " << cell.outcome;
+}
 
 constexpr const char* kDirectory = "PATH_IS_DIRECTORY";
 constexpr const char* kRegular = "PATH_NOT_REGULAR";
