@@ -157,14 +157,20 @@ TEST_F(SocketChannelTest, ThePeersCloseIsReportedOnceAfterItsLastMessages) {
   loop_.run();
 }
 
-TEST_F(SocketChannelTest, WhatAPeerSentBeforeItDiedArrivesAlsoWhileWeWereSending) {
-  StartBoth();
+TEST_F(SocketChannelTest, WhatAPeerSentBeforeItDiedArrivesAlsoWhileSendingFails) {
+  MakeCore();
+  MakeLane();
+  StartLane();
+  // Longer than one read, so that the failed write comes in between.
   LaneMessage message;
   message.set_checkpoint(7);
+  message.mutable_status()->set_reason(std::string(100'000, 'r'));
   lane_->Send(message);
-  loop_.run_one();
+  loop_.poll();
   lane_.reset();
   for (int i = 0; i < 100; ++i) core_->Send(Numbered(1, 100'000));
+  EXPECT_TRUE(core_->backlogged());
+  StartCore();
   LoopUntil([&] { return !core_closed_.empty(); });
   loop_.restart();
   loop_.run();
