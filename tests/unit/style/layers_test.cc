@@ -41,6 +41,8 @@ TEST(Layers, TheClientLibraryAndTandemctlStandWithoutTheDaemon) {
   for (const SourceFile& file : SourceTree()) {
     const bool client = file.IsIn("client-lib");
     if (!client && file.Module() != "ctl") continue;
+    // `target init` writes what a lane reads: one code for both.
+    if (file.path == "daemon/ctl/target_directory.cc") continue;
     for (const auto& [include, line] : file.Includes()) {
       const bool own = !client && include.starts_with("daemon/ctl/");
       EXPECT_TRUE(own || !include.starts_with("daemon/"))
