@@ -113,7 +113,7 @@ void PathStates::Apply(const RecordHeader& record, bool recovering) {
   Evict();
 }
 
-void PathStates::ApplyTo(PathOverlay& overlay, const RecordHeader& record) const {
+void PathStates::ApplyTo(PathOverlay& overlay, const RecordHeader& record) {
   const auto make_ancestors = [&](absl::string_view path) {
     for (absl::string_view at = ParentOf(path); !at.empty(); at = ParentOf(at)) {
       if (const auto* tentative = overlay.Find(at); tentative != nullptr) {
@@ -122,7 +122,9 @@ void PathStates::ApplyTo(PathOverlay& overlay, const RecordHeader& record) const
                  it != entries_.end() && it->second.state.kind == PathKind::kDirectory) {
         return;
       }
-      overlay.Set(at, kDirectoryState, /*complete=*/true);
+      const ResolvedPath before = Resolve(at, &overlay);
+      overlay.Set(at, kDirectoryState,
+                  /*complete=*/before.known && before.standing == Standing::kAbsent);
     }
   };
   const PathState file = {.kind = PathKind::kFile, .size = record.result_size};
@@ -210,8 +212,10 @@ void PathStates::MakeAncestors(absl::string_view path, Sequence sequence, bool r
         entry != nullptr && entry->state.kind == PathKind::kDirectory) {
       return;
     }
+    // One that is merely not remembered may be full of files.
+    const ResolvedPath before = Resolve(at, nullptr);
     Touch(at, kDirectoryState, sequence);
-    Find(at)->complete = !recovering;
+    Find(at)->complete = !recovering && before.known && before.standing == Standing::kAbsent;
   }
 }
 

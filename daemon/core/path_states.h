@@ -65,8 +65,8 @@ class PathStates {
   // A record was sequenced. `recovering`: it is read back at the start, so what its directories
   // were before is not known.
   void Apply(const RecordHeader& record, bool recovering);
-  // The same for a tentative record; `this` does not change.
-  void ApplyTo(PathOverlay& overlay, const RecordHeader& record) const;
+  // The same for a tentative record: only `overlay` changes.
+  void ApplyTo(PathOverlay& overlay, const RecordHeader& record);
 
   // A lane says what exists: one state for each component of `path` from the top. What records
   // made of a component overrides it. False: records after `asked_at` touched paths that are

@@ -66,13 +66,19 @@ Awaitable<absl::Status> Directory::CleanTemps(const absl::flat_hash_set<std::str
   co_return absl::OkStatus();
 }
 
-Directories::Directories(Env& env, FileHandle root, size_t limit)
-    : env_(env), limit_(limit), root_(std::make_shared<Directory>(env, root, "")) {}
+Directories::Directories(Env& env, FileHandle root, size_t limit, bool suspicious)
+    : env_(env),
+      limit_(limit),
+      suspicious_(suspicious),
+      root_(std::make_shared<Directory>(env, root, "", suspicious)) {}
 
 Awaitable<absl::StatusOr<DirectoryRef>> Directories::Get(std::string path, bool create,
                                                          bool verify) {
   if (path.empty()) {
-    if (verify) CO_RETURN_IF_ERROR(co_await root_->CleanTemps(temps_));
+    if (verify) {
+      if (verified_.insert(path).second) root_->Distrust();
+      CO_RETURN_IF_ERROR(co_await root_->CleanTemps(temps_));
+    }
     co_return root_;
   }
   while (true) {
@@ -112,7 +118,7 @@ Awaitable<absl::StatusOr<DirectoryRef>> Directories::OpenOrMake(std::string path
     handle = co_await env_.files.Open((*parent)->handle, name, kFlags);
   }
   if (!handle.ok()) co_return handle.status();
-  auto directory = std::make_shared<Directory>(env_, *handle, path);
+  auto directory = std::make_shared<Directory>(env_, *handle, path, suspicious_ || verify);
   if (verify) CO_RETURN_IF_ERROR(co_await directory->CleanTemps(temps_));
   if (sync_parent) {
     const absl::Status synced = co_await (*parent)->Sync();
@@ -128,6 +134,7 @@ Awaitable<absl::StatusOr<DirectoryRef>> Directories::OpenOrMake(std::string path
 }
 
 void Directories::Forget(const std::string& path) {
+  suspicious_ = true;
   auto found = open_.find(path);
   if (found == open_.end()) return;
   ages_.erase(found->second.age);

@@ -17,11 +17,13 @@ namespace tandem {
 // Owner: the lane's thread.
 class Directory {
  public:
-  Directory(Env& env, FileHandle directory_handle, std::string directory_path)
+  // `distrusted`: a sync of it may have failed before, in whatever process.
+  Directory(Env& env, FileHandle directory_handle, std::string directory_path, bool distrusted)
       : handle(directory_handle),
         path(std::move(directory_path)),
         env_(env),
-        synced_(env.executor) {}
+        synced_(env.executor),
+        distrusted_(distrusted) {}
   ~Directory();
   Directory(const Directory&) = delete;
   Directory& operator=(const Directory&) = delete;
@@ -29,6 +31,10 @@ class Directory {
   // Makes every change of this directory's entries that was made before this call durable. Callers
   // at the same time share one sync.
   Awaitable<absl::Status> Sync();
+
+  // The next sync is preceded by a change: a sync that failed has left the directory clean without
+  // having written it, and a repeated one would prove nothing.
+  void Distrust() { distrusted_ = true; }
 
   // Removes the temp files that a crash left, once; those named in `in_use` stay.
   Awaitable<absl::Status> CleanTemps(const absl::flat_hash_set<std::string>& in_use);
@@ -43,8 +49,8 @@ class Directory {
   Event synced_;
   bool cleaned_ = false;
   bool syncing_ = false;
-  bool distrusted_ = false;  // a sync failed: a repeated one would prove nothing
-  uint64_t started_ = 0;     // syncs begun
+  bool distrusted_;
+  uint64_t started_ = 0;  // syncs begun
   uint64_t finished_ = 0;
   absl::Status last_;
 };
@@ -54,15 +60,15 @@ using DirectoryRef = std::shared_ptr<Directory>;
 // Owner: the lane's thread. Holds no more than `limit` directories open beside those in use.
 class Directories {
  public:
-  // `root`: open, owned by this from now on.
-  Directories(Env& env, FileHandle root, size_t limit);
+  // `root`: open, owned by this from now on. `suspicious`: syncs failed here before.
+  Directories(Env& env, FileHandle root, size_t limit, bool suspicious);
 
   // The directory at `path` beneath the root; made, with its parents, if it is not there and
   // `create`. `verify`: whoever made it may have crashed before it synced, so its entry is synced
   // once more, and temp files are removed from it and its parents. NOT_FOUND if it is not there.
   Awaitable<absl::StatusOr<DirectoryRef>> Get(std::string path, bool create, bool verify);
 
-  // The next Get opens it again: somebody found it changed.
+  // Something failed there: the next Get opens it again, and no sync is trusted unseen any more.
   void Forget(const std::string& path);
 
   [[nodiscard]] DirectoryRef root() const { return root_; }
@@ -76,6 +82,7 @@ class Directories {
 
   Env& env_;
   size_t limit_;
+  bool suspicious_;
   DirectoryRef root_;
   struct Entry {
     DirectoryRef directory;

@@ -13,7 +13,7 @@ Awaitable<absl::Status> LaneFiles::Open() {
   CO_ASSIGN_OR_RETURN(
       const FileHandle journal,
       co_await env_.files.Open(kNoFile, options_.journal_directory, kDirectoryFlags));
-  Directories beneath(env_, journal, 4);
+  Directories beneath(env_, journal, 4, /*suspicious=*/true);
   // Verified: a predecessor may have made them and crashed before they were durable.
   const std::string own = absl::StrCat("lanes/", options_.target);
   const std::string parked = absl::StrCat(own, "/parked");

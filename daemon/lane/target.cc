@@ -17,13 +17,14 @@ constexpr char kProbeName[] = "probe";
 
 Awaitable<absl::StatusOr<std::unique_ptr<Target>>> Target::Open(Env& env,
                                                                 const LaneOptions& options,
-                                                                std::string pinned_id) {
+                                                                std::string pinned_id,
+                                                                bool suspicious) {
   std::unique_ptr<Target> target(new Target(env, options));
   target->id_ = std::move(pinned_id);
   CO_ASSIGN_OR_RETURN(const FileHandle top,
                       co_await env.files.Open(kNoFile, options.target_path, kDirectoryFlags));
   // Owns `top` from here on.
-  Directories whole(env, top, 8);
+  Directories whole(env, top, 8, suspicious);
   CO_RETURN_IF_ERROR(co_await target->CheckMount(top));
   absl::Status identified = co_await target->CheckIdentity(top);
   if (absl::IsNotFound(identified) && options.initialize_target && target->id_.empty()) {
@@ -49,7 +50,8 @@ Awaitable<absl::StatusOr<std::unique_ptr<Target>>> Target::Open(Env& env,
                                     : absl::StrCat(options.target_path, "/", options.writer_root);
   CO_ASSIGN_OR_RETURN(const FileHandle beneath,
                       co_await env.files.Open(kNoFile, root_path, kDirectoryFlags));
-  target->directories_ = std::make_unique<Directories>(env, beneath, options.max_open_directories);
+  target->directories_ =
+      std::make_unique<Directories>(env, beneath, options.max_open_directories, suspicious);
   CO_RETURN_IF_ERROR(co_await target->ProbeWrite());
   co_return target;
 }

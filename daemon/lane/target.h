@@ -16,10 +16,12 @@ class Target {
  public:
   // Opens the directory, checks that it is a mount (if required) and has the identity `pinned_id`
   // ("" : any; options.initialize_target: makes one where there is none), makes the writer's root,
-  // and proves that it can be written. Errors say what is wrong, for status and log.
+  // and proves that it can be written. `suspicious`: it failed before, so no sync is trusted
+  // unseen. Errors say what is wrong, for status and log.
   static Awaitable<absl::StatusOr<std::unique_ptr<Target>>> Open(Env& env,
                                                                  const LaneOptions& options,
-                                                                 std::string pinned_id);
+                                                                 std::string pinned_id,
+                                                                 bool suspicious);
 
   // Is it still the directory that was opened, with its identity, and can it be written? A real
   // create, write, sync and delete. Never inside the writer's own files.

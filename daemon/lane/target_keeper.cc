@@ -33,6 +33,7 @@ void TargetKeeper::ReportFailure(const absl::Status& failure) {
   if (target_ == nullptr || stopped_) return;
   env_.log.Warning("target_down", {{"target", options_.target}, {"error", failure}});
   reason_ = std::string(failure.message());
+  failed_before_ = true;
   target_ = nullptr;
   Start();
 }
@@ -49,7 +50,7 @@ Awaitable<bool> TargetKeeper::IsWell() {
 Awaitable<void> TargetKeeper::OpenLoop() {
   int64_t delay_ms = options_.retry_initial_ms;
   while (!stopped_) {
-    auto opened = co_await Target::Open(env_, options_, id_);
+    auto opened = co_await Target::Open(env_, options_, id_, failed_before_);
     if (opened.ok()) {
       target_ = *std::move(opened);
       id_ = target_->id();
@@ -64,6 +65,7 @@ Awaitable<void> TargetKeeper::OpenLoop() {
                        {{"target", options_.target}, {"error", opened.status()}});
     }
     reason_ = std::move(reason);
+    failed_before_ = true;
     co_await Sleep(env_.clock, delay_ms * kNsPerMs);
     // A target that is back is noticed within a second or so.
     delay_ms = std::min<int64_t>({delay_ms * 2, options_.retry_max_ms, 1'000});

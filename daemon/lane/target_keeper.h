@@ -50,6 +50,7 @@ class TargetKeeper {
   std::string reason_ = "not opened yet";
   bool opening_ = false;
   bool ever_opened_ = false;
+  bool failed_before_ = false;
   bool stopped_ = false;
   Event changed_;
 };

@@ -203,6 +203,10 @@ std::string Run::WhyNotQuiet() {
     return absl::StrCat("journal: ", view.journal_reason);
   for (const TargetView& target : view.targets) {
     if (target.parked_count > 0) return absl::StrCat(target.name, " has parked writes");
+    // While it opens its target a lane may be in the middle of proving that it can write there.
+    if (target.status.health() != internal::v1::LANE_HEALTH_HEALTHY) {
+      return absl::StrCat(target.name, ": ", target.status.ShortDebugString());
+    }
     if (target.lag_writes > 0 || target.applied < view.durable) {
       return absl::StrCat(target.name, " applied ", target.applied, " of ", view.durable, ", lag ",
                           target.lag_writes, ", ", target.status.ShortDebugString());

@@ -118,6 +118,18 @@ TEST_F(Rule03PathStates, ADirectoryIsNotCompleteAfterAChildWasForgotten) {
   EXPECT_FALSE(small.Resolve("d/1", nullptr).known) << "it is a file, not absent";
 }
 
+// Found by the simulator, seed 223240: the directory was taken for new because it was forgotten.
+TEST_F(Rule03PathStates, ADirectoryThatWasOnlyForgottenIsNotComplete) {
+  states.Apply(PutRecord(1, "d/x", 1, File(1)), false);
+  states.Apply(PutRecord(2, "d/y", 1), false);
+  EXPECT_EQ(See("d"), "directory");
+  EXPECT_EQ(See("d/z"), "unknown");
+  PathOverlay overlay;
+  PathStates fresh(16, 0);
+  fresh.ApplyTo(overlay, PutRecord(0, "e/x", 1));
+  EXPECT_FALSE(fresh.Resolve("e/z", &overlay).known);
+}
+
 TEST_F(Rule03PathStates, RenameMovesTheState) {
   ASSERT_TRUE(states.Fill("a", {File(6)}, 0));
   ASSERT_TRUE(states.Fill("n/b", {}, 0));

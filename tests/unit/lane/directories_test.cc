@@ -15,7 +15,7 @@ class DirectoriesTest : public testing::Test {
     files_.Mount("/t", &disk_);
     const auto root = world_.Await(files_.Open(kNoFile, "/t", O_RDONLY | O_DIRECTORY));
     TANDEM_CHECK(root.ok());
-    directories_.emplace(env_, *root, 4);
+    directories_.emplace(env_, *root, 4, /*suspicious=*/false);
   }
   absl::StatusOr<DirectoryRef> Get(std::string path, bool create = true) {
     return world_.Await(directories_->Get(std::move(path), create, false));
@@ -75,6 +75,18 @@ TEST_F(DirectoriesTest, Rule04AFailedDirectorySyncIsMadeGoodByAFreshChange) {
   disk_.Inject({.kind = IoKind::kSync, .error = EIO});
   EXPECT_FALSE(Get("a").ok());
   ASSERT_TRUE(Get("a").ok());
+  EXPECT_EQ(disk_.TypeOf("a", /*durable=*/true), FileType::kDirectory);
+}
+
+// Found by the simulator, seed 201282: the target was opened again, and with it the memory of the
+// failed sync was gone.
+TEST_F(DirectoriesTest, Rule04AFailedDirectorySyncIsNotForgottenWhenTheTargetIsOpenedAgain) {
+  disk_.Inject({.kind = IoKind::kSync, .error = EIO});
+  EXPECT_FALSE(Get("a").ok());
+  const auto root = world_.Await(files_.Open(kNoFile, "/t", O_RDONLY | O_DIRECTORY));
+  ASSERT_TRUE(root.ok());
+  Directories again(env_, *root, 4, /*suspicious=*/true);
+  ASSERT_TRUE(world_.Await(again.Get("a", true, /*verify=*/true)).ok());
   EXPECT_EQ(disk_.TypeOf("a", /*durable=*/true), FileType::kDirectory);
 }
 

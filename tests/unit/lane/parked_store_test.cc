@@ -20,7 +20,7 @@ class ParkedStoreTest : public testing::Test {
   DirectoryRef OpenIn(SimFiles& files, Env& env) {
     const auto handle = world_.Await(files.Open(kNoFile, "/j/parked", O_RDONLY | O_DIRECTORY));
     TANDEM_CHECK(handle.ok());
-    return std::make_shared<Directory>(env, *handle, "");
+    return std::make_shared<Directory>(env, *handle, "", false);
   }
   absl::Status Park(ParkedStore& store, const Record& record) {
     return world_.Await(store.Park(record, nullptr, absl::PermissionDeniedError("no")));

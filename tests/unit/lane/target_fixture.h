@@ -24,7 +24,7 @@ class TargetFixture : public testing::Test {
   }
 
   void OpenTarget() {
-    auto opened = world_.Await(Target::Open(env_, options_, ""));
+    auto opened = world_.Await(Target::Open(env_, options_, "", false));
     ASSERT_TRUE(opened.ok()) << opened.status();
     target_ = *std::move(opened);
   }

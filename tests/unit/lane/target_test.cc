@@ -10,7 +10,7 @@ namespace {
 class TargetTest : public TargetFixture {
  protected:
   absl::Status Reopen(std::string pinned_id) {
-    return world_.Await(Target::Open(env_, options_, std::move(pinned_id))).status();
+    return world_.Await(Target::Open(env_, options_, std::move(pinned_id), false)).status();
   }
 };
 
