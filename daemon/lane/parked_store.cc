@@ -70,6 +70,8 @@ bool IsOverParkedLimit(const absl::Status& status) {
 }
 
 Awaitable<absl::Status> ParkedStore::Load() {
+  // What a predecessor parked may be in the cache only; the checkpoint is about to pass it.
+  CO_RETURN_IF_ERROR(co_await directory_->Sync());
   CO_ASSIGN_OR_RETURN(const std::vector<std::string> names,
                       co_await env_.files.List(directory_->handle));
   for (const std::string& name : names) {
