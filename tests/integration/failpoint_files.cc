@@ -114,15 +114,21 @@ void FailpointFiles::Submit(IoRequest request, IoDone done) {
     return;
   }
   if (request.kind == IoKind::kClose) paths_.erase(request.file);
-  if (request.kind != IoKind::kOpen) {
+  if (request.kind != IoKind::kOpen && request.kind != IoKind::kRename) {
     files_->Submit(std::move(request), std::move(done));
     return;
   }
+  const bool rename = request.kind == IoKind::kRename;
   std::string path = PathOf(request.file, request.path);
+  std::string target = rename ? PathOf(request.directory2, request.path2) : "";
   files_->Submit(std::move(request),
-                 [this, path = std::move(path), done = std::move(done)](IoResult result) mutable {
-                   if (result.value >= 0)
-                     paths_[static_cast<FileHandle>(result.value)] = std::move(path);
+                 [this, rename, path = std::move(path), target = std::move(target),
+                  done = std::move(done)](IoResult result) mutable {
+                   if (result.value >= 0 && !rename)
+                     paths_[static_cast<FileHandle>(result.value)] = path;
+                   for (auto& [file, known] : paths_) {
+                     if (rename && result.value >= 0 && known == path) known = target;
+                   }
                    done(std::move(result));
                  });
 }

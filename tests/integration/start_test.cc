@@ -1,0 +1,87 @@
+// What a start refuses, and with which engine it goes on where io_uring is denied.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <seccomp.h>
+
+#include <cerrno>
+#include <filesystem>
+
+#include "tests/integration/daemon.h"
+#include "tests/integration/load.h"
+
+namespace tandem {
+namespace {
+
+using testing::HasSubstr;
+
+class RefusedStartTest : public testing::Test {
+ protected:
+  void ExpectRefused(std::map<std::string, std::string> keys, const std::string& why) {
+    Daemon daemon(workspace_, {.keys = std::move(keys)});
+    daemon.Start();
+    EXPECT_EQ(daemon.WaitExit(), 78);
+    EXPECT_THAT(daemon.Log(), HasSubstr(why));
+    EXPECT_FALSE(std::filesystem::exists(workspace_.local() + "/.tandem"));
+  }
+
+  Workspace workspace_;
+};
+
+TEST_F(RefusedStartTest, BothTargetsAreTheSameDirectory) {
+  ExpectRefused({{"corebank_efs_path", workspace_.local()}}, "are the same directory");
+}
+
+TEST_F(RefusedStartTest, BothTargetsAreTheSameDirectoryThroughALink) {
+  std::filesystem::create_symlink(workspace_.local(), workspace_.root() + "/link");
+  ExpectRefused({{"corebank_efs_path", workspace_.root() + "/link"}}, "are the same directory");
+}
+
+TEST_F(RefusedStartTest, OneTargetIsInsideTheOther) {
+  ExpectRefused({{"corebank_efs_path", workspace_.local() + "/inside"}},
+                "lie one inside the other");
+}
+
+TEST_F(RefusedStartTest, TheJournalIsInsideATarget) {
+  ExpectRefused({{"journal_directory", workspace_.local() + "/journal"}}, "is inside target");
+}
+
+TEST_F(RefusedStartTest, TcpWithoutMutualTls) {
+  ExpectRefused({{"tcp_address", "127.0.0.1:0"}}, "TCP is served only with mutual TLS");
+}
+
+TEST_F(RefusedStartTest, AKeyThatNobodyKnows) {
+  ExpectRefused({{"corebank_efs_pth", "/nowhere"}}, "corebank-efs-pth");
+}
+
+bool DenyIoUring() {
+  scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+  bool denied = filter != nullptr;
+  for (const char* name : {"io_uring_setup", "io_uring_enter", "io_uring_register"}) {
+    denied = denied && seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM),
+                                        seccomp_syscall_resolve_name(name), 0) == 0;
+  }
+  return denied && seccomp_load(filter) == 0;
+}
+
+TEST(DeniedIoUringTest, EveryProcessTakesTheThreadEngineAndNothingElseChanges) {
+  Workspace workspace;
+  Daemon daemon(workspace, {.keys = {{"io_engine", "auto"}}, .in_child = DenyIoUring});
+  daemon.Start();
+  ASSERT_TRUE(daemon.WaitServing());
+  const auto client = daemon.Connect();
+  ASSERT_TRUE(client->Put("first", "x", {.level = client::Level::kAll}).ok());
+  const auto status = client->GetStatus();
+  ASSERT_TRUE(status.ok()) << status.status();
+  EXPECT_EQ(status->io_engine, "threads");
+  for (const auto& target : status->targets) EXPECT_EQ(target.io_engine, "threads");
+  Load load(daemon);
+  ASSERT_TRUE(load.WaitAnswers(20));
+  load.Stop();
+  ASSERT_TRUE(WaitConverged(*client));
+  EXPECT_EQ(daemon.Stop(), 0);
+  EXPECT_EQ(Contents(workspace.OnCoreBank("first")), "x");
+  EXPECT_EQ(TreeDifference(workspace.local(), workspace.corebank()), "");
+}
+
+}  // namespace
+}  // namespace tandem
