@@ -13,14 +13,13 @@ namespace {
 // A name that no journaled path can have, for a change that makes a directory dirty again.
 constexpr char kTouchName[] = ".tandem-tmp.touch";
 
-Awaitable<void> CloseQuietly(Files& files, FileHandle handle) {
-  // Only ever read or synced: its close has nothing left to report.
-  (co_await files.Close(handle)).IgnoreError();
-}
-
 }  // namespace
 
-Directory::~Directory() { Spawn(env_.executor, CloseQuietly(env_.files, handle)); }
+Directory::~Directory() {
+  IoRequest request{.kind = IoKind::kClose, .file = handle};
+  // Only ever read or synced: its close has nothing left to report.
+  env_.files.Submit(std::move(request), [](const IoResult&) {});
+}
 
 Awaitable<absl::Status> Directory::Sync() {
   // A sync under way may have begun before this caller's change: the next one counts.
