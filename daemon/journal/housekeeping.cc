@@ -96,9 +96,14 @@ Awaitable<void> JournalImpl::RetireSome() {
   }
 }
 
+const KeptSegment* JournalImpl::NextToRetire() const {
+  const bool disk_full = !pool_.ready() && pool_.disk_full();
+  return set_.Retirable(durable_, env_.clock.WallMs(), disk_full);
+}
+
 // False: nothing may go now, or it did not work; the next round tries again.
 Awaitable<bool> JournalImpl::RetireOne() {
-  const KeptSegment* retirable = set_.Retirable(durable_, env_.clock.WallMs());
+  const KeptSegment* retirable = NextToRetire();
   if (retirable == nullptr || retirable->id == checking_) co_return false;
   const KeptSegment segment = *retirable;
   const bool keep_footer = set_.KeepFooterOf(segment, env_.clock.WallMs());

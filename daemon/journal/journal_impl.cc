@@ -146,7 +146,7 @@ absl::Status JournalImpl::Admit(uint64_t records, uint64_t bytes, bool internal)
   if (room == Room::kDisk) {
     return RefuseFor(Reason::kJournalDiskFull, "no room on the journal's disk", kNoRoomMs);
   }
-  if (set_.Retirable(durable_, env_.clock.WallMs()) != nullptr) {
+  if (NextToRetire() != nullptr) {
     return RefuseFor(Reason::kQueueFull, "journal is about to free a segment", kQueueFullMs);
   }
   return RefuseFor(Reason::kJournalFull, "journal is at its cap", kNoRoomMs);
@@ -200,12 +200,12 @@ absl::StatusOr<RecordPlace> JournalImpl::PlaceOf(Sequence sequence) const {
 void JournalImpl::SetCheckpoint(const std::string& target, Sequence checkpoint) {
   TANDEM_CHECK(checkpoint <= durable_);
   set_.SetCheckpoint(target, checkpoint);
-  if (set_.Retirable(durable_, env_.clock.WallMs()) != nullptr) Housekeep();
+  if (NextToRetire() != nullptr) Housekeep();
 }
 
 void JournalImpl::SetPin(Sequence oldest) {
   set_.SetPin(oldest);
-  if (set_.Retirable(durable_, env_.clock.WallMs()) != nullptr) Housekeep();
+  if (NextToRetire() != nullptr) Housekeep();
 }
 
 }  // namespace tandem

@@ -108,6 +108,7 @@ class JournalImpl : public std::enable_shared_from_this<JournalImpl> {
   void LoopEnded();
 
   [[nodiscard]] bool WantsFile() const;
+  [[nodiscard]] const KeptSegment* NextToRetire() const;
   [[nodiscard]] bool stopping() const { return stopped_ || closing_; }
   [[nodiscard]] uint64_t pending_bytes() const { return pending_bytes_; }
   [[nodiscard]] uint64_t Remaining() const;  // of the active segment, a mark's room left out
@@ -146,7 +147,7 @@ class JournalImpl : public std::enable_shared_from_this<JournalImpl> {
   bool refused_internal_ = false;
 
   absl::btree_map<Sequence, RecordPlace> chunks_;
-  uint64_t retiring_ = 0;       // the segment that HousekeepLoop frees; it is not checked
+  uint64_t retiring_ = 0;  // the segment that HousekeepLoop frees; it is not checked
   uint64_t checking_ = 0;  // the segment that CheckLoop reads; it stays
 
   JournalState state_ = JournalState::kServing;

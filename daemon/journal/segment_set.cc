@@ -54,7 +54,7 @@ bool SegmentSet::KeepFooterOf(const KeptSegment& segment, int64_t now_ms) const 
   return now_ms - segment.wall_time_ms < retention_ms_;
 }
 
-const KeptSegment* SegmentSet::Retirable(Sequence durable, int64_t now_ms) const {
+const KeptSegment* SegmentSet::Retirable(Sequence durable, int64_t now_ms, bool disk_full) const {
   const KeptSegment* oldest = nullptr;
   for (const KeptSegment& segment : segments_) {
     if (!IsSealed(segment)) break;
@@ -63,7 +63,7 @@ const KeptSegment* SegmentSet::Retirable(Sequence durable, int64_t now_ms) const
   }
   if (oldest == nullptr || oldest->last > Releasable(durable)) return nullptr;
   if (!KeepFooterOf(*oldest, now_ms)) return oldest;
-  return NearCap() && oldest->footer ? oldest : nullptr;
+  return (disk_full || NearCap()) && oldest->footer ? oldest : nullptr;
 }
 
 void SegmentSet::Remove(uint64_t id) {

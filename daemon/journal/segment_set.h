@@ -63,7 +63,9 @@ class SegmentSet {
   [[nodiscard]] Sequence Releasable(Sequence durable) const;
 
   // The segment that may go now: void ones at once, others oldest first. nullptr: none.
-  [[nodiscard]] const KeptSegment* Retirable(Sequence durable, int64_t now_ms) const;
+  // `disk_full`: before its time is over, as near the cap.
+  [[nodiscard]] const KeptSegment* Retirable(Sequence durable, int64_t now_ms,
+                                             bool disk_full) const;
   // Its time is not over: its footer must stay.
   [[nodiscard]] bool KeepFooterOf(const KeptSegment& segment, int64_t now_ms) const;
   void Remove(uint64_t id);
