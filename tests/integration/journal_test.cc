@@ -54,8 +54,8 @@ TEST(JournalTest, DamageBelowWhatIsDurableRefusesTheStartAndSaysWhere) {
   ASSERT_TRUE(file) << segment;
   daemon.Start();
   EXPECT_EQ(daemon.WaitExit(), 65);
-  EXPECT_THAT(daemon.Log(),
-              AllOf(HasSubstr("journal damaged: segment 1, offset "), HasSubstr(", sequence ")));
+  EXPECT_THAT(daemon.Log(), AllOf(HasSubstr("journal damaged: segment 0000000000000001, offset "),
+                                  HasSubstr(", sequence ")));
   EXPECT_TRUE(WaitUntil([&] { return daemon.Processes().empty(); }));
 }
 

@@ -133,7 +133,8 @@ TEST_F(TargetTest, AStoppedLaneDoesNotStopTheOthersWrites) {
   ASSERT_TRUE(daemon_.WaitServing());
   client_ = daemon_.Connect();
   ASSERT_TRUE(client_->Put("before", "x", {.level = Level::kAll}).ok());
-  daemon_.Signal("corebank", SIGSTOP);
+  const pid_t stopped = daemon_.ProcessOf("corebank");
+  kill(stopped, SIGSTOP);
   for (int i = 0; i < 50; ++i) {
     ASSERT_TRUE(client_->Append("log", "line\n", {.level = Level::kLocal}).ok());
   }
@@ -146,7 +147,8 @@ TEST_F(TargetTest, AStoppedLaneDoesNotStopTheOthersWrites) {
   daemon_.Kill("core");
   EXPECT_TRUE(client_->Append("log", "line\n", {.level = Level::kLocal}).ok());
   // Its successor waits for it to let go of the target.
-  for (const auto& [role, process] : daemon_.Processes()) kill(process, SIGCONT);
+  EXPECT_GE(StatusOf(*client_, "corebank")->lag_writes, 50U);
+  kill(stopped, SIGCONT);
   ExpectRecovery();
 }
 

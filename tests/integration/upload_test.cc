@@ -27,7 +27,7 @@ class UploadTest : public testing::TestWithParam<std::string> {
                                       {"max_write_bytes", "1MiB"},
                                       {"batch_size", "1MiB"},
                                       {"journal_segment_bytes", "4MiB"},
-                                      {"journal_max_bytes", "256MiB"}}}) {}
+                                      {"journal_max_bytes", "288MiB"}}}) {}
 
   void SetUp() override {
     daemon_.Start();
