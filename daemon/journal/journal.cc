@@ -106,7 +106,12 @@ class Opener {
                            .segment = impl_->tail().segment,
                            .segment_bytes = options_.segment_bytes,
                            .writer = options_.writer.empty() ? manifest->writer : options_.writer};
-    CO_RETURN_IF_ERROR(co_await WriteManifest(env_.files, files_.directory, current));
+    absl::Status written = co_await WriteManifest(env_.files, files_.directory, current);
+    if (IsNoRoom(written)) {
+      const bool freed = co_await impl_->pool().GiveUpReserve();
+      if (freed) written = co_await WriteManifest(env_.files, files_.directory, current);
+    }
+    if (!written.ok()) co_return written;
     std::string owner = options_.owner.empty() ? ThisProcess() : options_.owner;
     absl::StrAppend(&owner, ", epoch ", current.epoch);
     co_await DescribeOwner(env_.files, files_.lock, owner);
@@ -151,11 +156,15 @@ class Opener {
     for (const KeptFooter& footer : found.footers) set.AddFooter(footer);
     // The files are the journal's from here on only if all goes well.
     auto impl = std::make_shared<JournalImpl>(env_, options_, files_, std::move(set));
-    impl->pool().Adopt(std::move(found.ready), found.next_number);
-    CO_ASSIGN_OR_RETURN(const SegmentPool::Taken taken,
-                        co_await impl->pool().Take(header, found.again));
-    files_.active = taken.file;
-    impl->set_active_file(taken.file);
+    impl->pool().Adopt(std::move(found.ready), found.next_number, found.reserve);
+    absl::StatusOr<SegmentPool::Taken> taken = co_await impl->pool().Take(header, found.again);
+    if (IsNoRoom(taken.status())) {
+      const bool freed = co_await impl->pool().GiveUpReserve();
+      if (freed) taken = co_await impl->pool().Take(header, found.again);
+    }
+    if (!taken.ok()) co_return taken.status();
+    files_.active = taken->file;
+    impl->set_active_file(taken->file);
     impl->set().Add({.id = header.id,
                      .first = header.first,
                      .last = found.last,
@@ -163,7 +172,7 @@ class Opener {
                      .bytes = header.bytes,
                      .salt = header.salt,
                      .epoch = header.epoch,
-                     .full_size = taken.full_size});
+                     .full_size = taken->full_size});
     impl->BeginAt(found.last, found.wall_time_ms, kSegmentHeaderBytes + found.again.size(),
                   !found.again.empty());
     for (const auto& [offset, place] : places) {

@@ -72,6 +72,9 @@ Awaitable<absl::Status> Recovery::ReadNames() {
         result_.next_number = std::max(result_.next_number, parsed->number + 1);
         CO_RETURN_IF_ERROR(co_await KeepFree(name));
         break;
+      case SegmentFile::kReserve:
+        result_.reserve = true;
+        break;
       case SegmentFile::kNew:
         result_.next_number = std::max(result_.next_number, parsed->number + 1);
         leftovers_.push_back(name);

@@ -35,6 +35,7 @@ struct RecoveredJournal {
   std::vector<KeptSegment> segments;  // ascending; the newest ends before `again`
   std::vector<KeptFooter> footers;    // of segments that retired early
   std::vector<std::string> ready;     // free files of the right size
+  bool reserve = false;               // its file is there
   uint64_t next_number = 1;           // of a free file
   uint64_t next_id = 1;               // of a segment
   uint64_t epoch = 0;                 // the largest that was seen

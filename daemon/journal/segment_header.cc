@@ -64,6 +64,7 @@ std::string NewName(uint64_t number) { return absl::StrCat("new-", number); }
 
 std::optional<SegmentFileName> ParseSegmentFileName(absl::string_view name) {
   const absl::string_view whole = name;
+  if (name == kReserveName) return SegmentFileName{SegmentFile::kReserve, 0};
   SegmentFileName result{SegmentFile::kFree, 0};
   if (absl::ConsumePrefix(&name, "free-") || absl::ConsumePrefix(&name, "new-")) {
     result.kind = absl::StartsWith(whole, "new-") ? SegmentFile::kNew : SegmentFile::kFree;

@@ -33,7 +33,12 @@ struct SegmentHeader {
 [[nodiscard]] std::string FreeName(uint64_t number);  // "free-7": zeroed or recycled, ready
 [[nodiscard]] std::string NewName(uint64_t number);   // "new-7": being made, of no value yet
 
-enum class SegmentFile { kSegment, kFooter, kFooterTemp, kFree, kNew };
+// Given up by an open that finds no room on the disk, so that what fills the disk can be applied
+// and retired: without it a full journal could never be opened again.
+inline constexpr char kReserveName[] = "reserve";
+inline constexpr uint64_t kMaxReserveFileBytes = 4 << 20;
+
+enum class SegmentFile { kSegment, kFooter, kFooterTemp, kFree, kNew, kReserve };
 
 struct SegmentFileName {
   SegmentFile kind;

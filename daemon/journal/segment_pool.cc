@@ -27,9 +27,18 @@ SegmentPool::SegmentPool(Env& env, FileHandle directory, uint64_t segment_bytes,
       wake_(env.executor),
       changed_(std::move(changed)) {}
 
-void SegmentPool::Adopt(std::vector<std::string> ready, uint64_t next_number) {
+void SegmentPool::Adopt(std::vector<std::string> ready, uint64_t next_number, bool reserve) {
   ready_.assign(ready.begin(), ready.end());
   next_number_ = next_number;
+  reserve_ = reserve;
+}
+
+Awaitable<bool> SegmentPool::GiveUpReserve() {
+  if (!reserve_) co_return false;
+  const std::string name = kReserveName;
+  const absl::Status removed = co_await env_.files.Unlink(directory_, name);
+  reserve_ = false;
+  co_return removed.ok();
 }
 
 void SegmentPool::Stop() {
@@ -41,7 +50,7 @@ bool SegmentPool::disk_full() const { return IsNoRoom(error_); }
 
 Awaitable<void> SegmentPool::PrepareLoop(std::function<bool()> wanted) {
   while (!stopped_) {
-    if (!wanted()) {
+    if (reserve_ && !wanted()) {
       co_await wake_.Wait();
       continue;
     }
@@ -55,49 +64,57 @@ Awaitable<void> SegmentPool::PrepareLoop(std::function<bool()> wanted) {
   }
 }
 
-Awaitable<absl::Status> SegmentPool::CheckRoom() {
+Awaitable<absl::Status> SegmentPool::CheckRoom(uint64_t bytes) {
   const absl::StatusOr<FileSystemStat> stat = co_await env_.files.StatFs(directory_);
   // Asking first spares a full disk a segment's worth of writes every second.
-  if (stat.ok() && stat->free_bytes < segment_bytes_) {
+  if (stat.ok() && stat->free_bytes < bytes) {
     co_return ErrnoStatus(ENOSPC, "no room for another journal segment");
   }
   co_return absl::OkStatus();
 }
 
-Awaitable<absl::Status> SegmentPool::FillWithZeros(FileHandle file) {
-  const std::string zeros(std::min(kZeroPieceBytes, segment_bytes_), '\0');
+Awaitable<absl::Status> SegmentPool::FillWithZeros(FileHandle file, uint64_t bytes) {
+  const std::string zeros(std::min(kZeroPieceBytes, bytes), '\0');
   uint64_t synced = 0;
-  for (uint64_t at = 0; at < segment_bytes_;) {
+  for (uint64_t at = 0; at < bytes;) {
     if (stopped_) co_return absl::CancelledError("journal is closing");
-    const uint64_t length = std::min<uint64_t>(zeros.size(), segment_bytes_ - at);
+    const uint64_t length = std::min<uint64_t>(zeros.size(), bytes - at);
     const absl::string_view piece = absl::string_view(zeros).substr(0, length);
     CO_RETURN_IF_ERROR(co_await env_.files.Write(file, piece, at));
     at += length;
-    if (at - synced < kZeroSyncBytes && at < segment_bytes_) continue;
+    if (at - synced < kZeroSyncBytes && at < bytes) continue;
     CO_RETURN_IF_ERROR(co_await env_.files.Sync(file));
     synced = at;
   }
   co_return absl::OkStatus();
 }
 
-Awaitable<absl::Status> SegmentPool::PrepareOne() {
-  CO_RETURN_IF_ERROR(co_await CheckRoom());
-  const uint64_t number = next_number_++;
-  const std::string name = NewName(number);
-  const std::string ready_name = FreeName(number);
+Awaitable<absl::Status> SegmentPool::MakeFile(std::string temp, std::string name, uint64_t bytes) {
+  CO_RETURN_IF_ERROR(co_await CheckRoom(bytes));
   CO_ASSIGN_OR_RETURN(const FileHandle file,
-                      co_await env_.files.Open(directory_, name, O_RDWR | O_CREAT | O_TRUNC));
-  absl::Status status = co_await FillWithZeros(file);
+                      co_await env_.files.Open(directory_, temp, O_RDWR | O_CREAT | O_TRUNC));
+  absl::Status status = co_await FillWithZeros(file, bytes);
   (void)co_await env_.files.Close(file);
-  if (status.ok()) {
-    status = co_await env_.files.Rename(directory_, name, directory_, ready_name);
-  }
-  if (status.ok()) {
-    ready_.push_back(ready_name);
-    co_return status;
-  }
-  if (!stopped_) (void)co_await env_.files.Unlink(directory_, name);
+  if (status.ok()) status = co_await env_.files.Rename(directory_, temp, directory_, name);
+  if (!status.ok() && !stopped_) (void)co_await env_.files.Unlink(directory_, temp);
   co_return status;
+}
+
+// The reserve comes first: a disk that has room for a segment only later needs it most.
+Awaitable<absl::Status> SegmentPool::PrepareOne() {
+  const uint64_t number = next_number_++;
+  const std::string temp = NewName(number);
+  if (!reserve_) {
+    const std::string name = kReserveName;
+    const absl::Status made =
+        co_await MakeFile(temp, name, std::min(kMaxReserveFileBytes, segment_bytes_));
+    reserve_ = made.ok();
+    co_return made;
+  }
+  const std::string name = FreeName(number);
+  const absl::Status made = co_await MakeFile(temp, name, segment_bytes_);
+  if (made.ok()) ready_.push_back(name);
+  co_return made;
 }
 
 Awaitable<absl::Status> SegmentPool::WriteAndName(FileHandle file, std::string name,

@@ -32,8 +32,10 @@ class SegmentPool {
   SegmentPool(Env& env, FileHandle directory, uint64_t segment_bytes,
               std::function<void()> changed);
 
-  // What recovery found. `next_number`: larger than any in use.
-  void Adopt(std::vector<std::string> ready, uint64_t next_number);
+  // What recovery found. `next_number`: larger than any in use; `reserve`: that file is there.
+  void Adopt(std::vector<std::string> ready, uint64_t next_number, bool reserve);
+  // Removes the reserve; it is made again when there is room. False: there was none.
+  Awaitable<bool> GiveUpReserve();
 
   // Prepares files until Stop. `wanted`: asked whenever something changed.
   Awaitable<void> PrepareLoop(std::function<bool()> wanted);
@@ -60,8 +62,10 @@ class SegmentPool {
 
  private:
   Awaitable<absl::Status> PrepareOne();
-  Awaitable<absl::Status> FillWithZeros(FileHandle file);
-  Awaitable<absl::Status> CheckRoom();
+  // A file of `bytes` zeros, synced: `temp` until it is whole, then `name`.
+  Awaitable<absl::Status> MakeFile(std::string temp, std::string name, uint64_t bytes);
+  Awaitable<absl::Status> FillWithZeros(FileHandle file, uint64_t bytes);
+  Awaitable<absl::Status> CheckRoom(uint64_t bytes);
   Awaitable<absl::Status> WriteAndName(FileHandle file, std::string name,
                                        const SegmentHeader& header, absl::string_view records);
 
@@ -70,6 +74,7 @@ class SegmentPool {
   uint64_t segment_bytes_;
   uint64_t next_number_ = 1;
   std::deque<std::string> ready_;
+  bool reserve_ = false;
   bool stopped_ = false;
   absl::Status error_;
   uint64_t failures_ = 0;
