@@ -101,6 +101,40 @@ TEST(JournalTest, AFullDiskPushesBackLosesNothingAndGoesOnWhenThereIsRoom) {
   EXPECT_EQ(TreeDifference(workspace.local(), workspace.corebank()), "");
 }
 
+// Takes all that is free on the daemon's small disk; removed by the caller.
+std::string FillDisk(const Daemon& daemon, const Workspace& workspace) {
+  const std::string filler =
+      absl::StrCat("/proc/", daemon.ProcessOf("core"), "/root", workspace.journal(), "/filler");
+  std::ofstream file(filler, std::ios::binary);
+  const std::string zeros(4096, '\0');
+  while (file.write(zeros.data(), static_cast<std::streamsize>(zeros.size())).flush()) {
+  }
+  return filler;
+}
+
+TEST(JournalTest, AFullDiskThatSomebodyElseFilledIsNoMoreThanAPause) {
+  Workspace workspace;
+  std::filesystem::create_directories(workspace.journal());
+  Daemon daemon(workspace, {.keys = {{"journal_max_bytes", "64MiB"}},
+                            .in_child = [&] { return MountSmallDisk(workspace.journal()); }});
+  daemon.Start();
+  ASSERT_TRUE(daemon.WaitServing()) << "this test needs root and a mount namespace";
+  const std::string filler = FillDisk(daemon, workspace);
+  Load load(daemon);
+  const auto client = daemon.Connect();
+  ASSERT_TRUE(WaitUntil([&] {
+    const auto status = client->GetStatus();
+    return status.ok() && status->journal.state == "DISK_FULL";
+  }));
+  ASSERT_TRUE(std::filesystem::remove(filler));
+  ASSERT_TRUE(load.WaitAnswers(20));
+  load.Stop();
+  ASSERT_TRUE(WaitConverged(*client));
+  EXPECT_EQ(daemon.Stop(), 0);
+  EXPECT_EQ(load.Check(workspace.OnLocal("")), "");
+  EXPECT_EQ(TreeDifference(workspace.local(), workspace.corebank()), "");
+}
+
 TEST(JournalTest, AtItsCapItPushesBackAndGoesOnWhenTargetsHaveCaughtUp) {
   Workspace workspace;
   Daemon daemon(workspace);
