@@ -108,7 +108,13 @@ Awaitable<absl::Status> Lane::Impl::Run() {
 
 Awaitable<absl::Status> Lane::Impl::Follow() {
   // While a predecessor hangs on the target its lock is held, however dead it is.
-  CO_RETURN_IF_ERROR(co_await files_.Open());
+  while (true) {
+    const absl::Status opened = co_await files_.Open();
+    if (opened.ok()) break;
+    // On the very first start core is still making the journal.
+    if (!absl::IsNotFound(opened) || stopping_) co_return opened;
+    co_await changed_.WaitFor(env_.clock, 20 * kNsPerMs);
+  }
   while (!stopping_) {
     CO_ASSIGN_OR_RETURN(has_lock_, co_await files_.TryLock());
     if (has_lock_) break;
