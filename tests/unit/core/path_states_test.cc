@@ -166,6 +166,22 @@ TEST_F(Rule03PathStates, UnappliedIsNeverForgotten) {
   EXPECT_FALSE(small.Knows("f7"));
 }
 
+TEST_F(Rule03PathStates, ADirectoryForgottenInTheMiddleOfABatchIsNotTakenForNew) {
+  PathStates small(2, 0);
+  ASSERT_TRUE(small.Fill("d/a", {kDirectory}, 0));
+  PathOverlay overlay;
+  small.ApplyTo(overlay, PutRecord(0, "x", 1, File(1)));
+  small.ApplyTo(overlay, PutRecord(0, "y", 1, File(1)));
+  small.ApplyTo(overlay, PutRecord(0, "d/a", 1));
+  // Both were in the way of the first two records; d may be full of files.
+  small.Apply(PutRecord(1, "x", 1, File(1)), false);
+  small.Apply(PutRecord(2, "y", 1, File(1)), false);
+  ASSERT_FALSE(small.Knows("d"));
+  small.Apply(PutRecord(3, "d/a", 1), false);
+  EXPECT_TRUE(small.Resolve("d/a", nullptr).known);
+  EXPECT_FALSE(small.Resolve("d/b", nullptr).known);
+}
+
 TEST_F(Rule03PathStates, TheLeastRecentlyUsedGoesFirst) {
   PathStates small(2, 0);
   ASSERT_TRUE(small.Fill("a", {File(1)}, 0));
