@@ -226,10 +226,11 @@ absl::StatusOr<WriteResult> Client::UploadFile(UploadSpec spec, std::string file
 void Client::WaitDurableAsync(WriteKey key, const CallOptions& options, WriteCallback done) {
   auto request = ToKey<v1::WaitDurableRequest>(key);
   request.set_level(ToWire(LevelOf(*state_, options)));
+  std::string id = request.request_id();
   StartUnary<v1::WaitDurableRequest, v1::WaitDurableResponse>(
       SetupOf(*state_, options, Kind::kWait), std::move(request), state_->writes(),
       [](auto& stub, auto... arguments) { stub.async()->WaitDurable(std::move(arguments)...); },
-      [id = request.request_id()](const v1::WaitDurableResponse& response) {
+      [id = std::move(id)](const v1::WaitDurableResponse& response) {
         WriteResult result = FromWire(response);
         result.request_id = id;
         return result;

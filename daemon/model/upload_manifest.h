@@ -13,8 +13,8 @@
 namespace tandem {
 
 struct UploadChunk {
-  Sequence sequence = 0;        // of the chunk's record
-  uint64_t segment = 0;         // RecordPlace of it
+  Sequence sequence = 0;  // of the chunk's record
+  uint64_t segment = 0;   // RecordPlace of it
   uint64_t offset = 0;
   uint32_t record_length = 0;
   uint32_t payload_length = 0;  // bytes of the file
