@@ -40,16 +40,19 @@ void Load::Stop() {
 bool Load::WaitAnswers(uint64_t count) {
   std::vector<uint64_t> wanted;
   for (const auto& worker : workers_) wanted.push_back(worker->answers + count);
-  return WaitUntil([&] {
-    for (size_t i = 0; i < workers_.size(); ++i) {
-      if (workers_[i]->answers < wanted[i]) return false;
-    }
-    return true;
+  const auto failed = [](const auto& worker) { return worker->failed.load(); };
+  const auto any_failed = [&] { return std::any_of(workers_.begin(), workers_.end(), failed); };
+  const bool answered = WaitUntil([&] {
+    size_t enough = 0;
+    for (size_t i = 0; i < workers_.size(); ++i) enough += workers_[i]->answers >= wanted[i];
+    return enough == workers_.size() || any_failed();
   });
+  return answered && !any_failed();
 }
 
 void Load::Run(Worker& worker) {
   while (!stop_ && worker.error.empty()) Step(worker);
+  worker.failed = !worker.error.empty();
 }
 
 void Load::Step(Worker& worker) {

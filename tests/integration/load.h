@@ -26,7 +26,8 @@ class Load {
   Load(const Load&) = delete;
   Load& operator=(const Load&) = delete;
 
-  // Waits until every worker got answers to `count` more writes.
+  // Waits until every worker got answers to `count` more writes; false at once if one got a wrong
+  // one.
   [[nodiscard]] bool WaitAnswers(uint64_t count);
   // Lets the writes under way be answered, then ends the workers.
   void Stop();
@@ -48,6 +49,7 @@ class Load {
     uint64_t writes = 0;
     std::atomic<uint64_t> answers = 0;
     std::string error;
+    std::atomic<bool> failed = false;  // `error` is set, the thread has ended
     std::thread thread;
   };
 
