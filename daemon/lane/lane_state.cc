@@ -135,18 +135,18 @@ Awaitable<void> LaneStateFile::Close() {
   file_ = kNoFile;
 }
 
-Awaitable<absl::StatusOr<Sequence>> LoadLaneWitness(Env& env, std::string journal_directory,
-                                                    std::string target) {
+Awaitable<absl::StatusOr<LaneState>> LoadLaneState(Env& env, std::string journal_directory,
+                                                   std::string target) {
   const std::string path = absl::StrCat(journal_directory, "/lanes/", target);
   auto directory = co_await env.files.Open(kNoFile, path, O_RDONLY | O_DIRECTORY);
-  if (absl::IsNotFound(directory.status())) co_return Sequence{0};
+  if (absl::IsNotFound(directory.status())) co_return LaneState{};
   if (!directory.ok()) co_return directory.status();
   LaneStateFile file(env, *directory);
   auto state = co_await file.Load();
   co_await file.Close();
   CO_RETURN_IF_ERROR(co_await env.files.Close(*directory));
   if (!state.ok()) co_return Annotate(state.status(), path);
-  co_return state->settled.max();
+  co_return *std::move(state);
 }
 
 }  // namespace tandem

@@ -62,9 +62,10 @@ inline constexpr size_t kLaneStateSlotBytes = 128 * 1024;
 inline constexpr size_t kMaxLaneStateRanges = 7'500;  // fit into a slot
 inline constexpr char kLaneStateName[] = "state";
 
-// The largest sequence that the lane of `target` proves to have been durable in the journal of
-// `journal_directory`; 0 if there is no state yet.
-Awaitable<absl::StatusOr<Sequence>> LoadLaneWitness(Env& env, std::string journal_directory,
-                                                    std::string target);
+// What the lane of `target` saved last, for core's start: how far the target is, and which
+// sequences are proven to have been durable. A fresh state if there is none. DATA_LOSS if it is
+// damaged.
+Awaitable<absl::StatusOr<LaneState>> LoadLaneState(Env& env, std::string journal_directory,
+                                                   std::string target);
 
 }  // namespace tandem

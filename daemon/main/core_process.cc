@@ -12,6 +12,7 @@
 #include "daemon/base/status.h"
 #include "daemon/control/probes.h"
 #include "daemon/core/core.h"
+#include "daemon/lane/lane_state.h"
 #include "daemon/link/fd_passing.h"
 #include "daemon/link/socket_channel.h"
 #include "daemon/main/journal_place.h"
@@ -53,6 +54,7 @@ class CoreProcess final : public Core::Listener {
 
  private:
   absl::Status StartHttp();
+  Awaitable<absl::Status> LoadLanes(CoreOptions& options);
   Awaitable<absl::Status> StartCore();
   absl::Status StartRpc();
   absl::Status StartLanes();
@@ -126,10 +128,23 @@ absl::Status CoreProcess::StartHttp() {
   return absl::OkStatus();
 }
 
+// What the lanes saved, on the journal's volume; no target is touched.
+Awaitable<absl::Status> CoreProcess::LoadLanes(CoreOptions& options) {
+  for (CoreTarget& target : options.targets) {
+    auto state = co_await LoadLaneState(env_, options.journal.directory, target.name);
+    if (!state.ok()) co_return state.status();
+    target.saved_checkpoint = state->settled.prefix();
+    target.witnessed = state->settled.max();
+  }
+  co_return absl::OkStatus();
+}
+
 Awaitable<absl::Status> CoreProcess::StartCore() {
   CO_RETURN_IF_ERROR(
       PrepareJournalPlace(config_.core.journal.directory, config_.settings.journal_on_volatile));
-  CO_ASSIGN_OR_RETURN(core_, co_await Core::Start(env_, config_.core, this));
+  CoreOptions options = config_.core;
+  CO_RETURN_IF_ERROR(co_await LoadLanes(options));
+  CO_ASSIGN_OR_RETURN(core_, co_await Core::Start(env_, std::move(options), this));
   co_return absl::OkStatus();
 }
 
