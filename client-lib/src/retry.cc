@@ -25,6 +25,8 @@ bool RetryState::MayRetry(const Failure& failure) const {
   if (limits_.policy.max_attempts > 0 && attempts_ >= limits_.policy.max_attempts) return false;
   switch (failure.code) {
     case absl::StatusCode::kUnavailable:
+    // A server that shuts down cancels its calls; a caller that cancels does not come here.
+    case absl::StatusCode::kCancelled:
       return true;
     case absl::StatusCode::kResourceExhausted:
       return failure.detail.retry_delay.has_value();
