@@ -38,7 +38,10 @@ Awaitable<bool> SegmentPool::GiveUpReserve() {
   const std::string name = kReserveName;
   const absl::Status removed = co_await env_.files.Unlink(directory_, name);
   reserve_ = false;
-  co_return removed.ok();
+  if (!removed.ok()) co_return false;
+  // Its blocks are free only when nothing can bring the name back.
+  const absl::Status synced = co_await env_.files.Sync(directory_);
+  co_return synced.ok();
 }
 
 void SegmentPool::Stop() {

@@ -99,6 +99,8 @@ TEST_F(LimitsTest, AFullDiskRefusesAndGoesOnByItselfWhenThereIsRoom) {
     }
   }
   EXPECT_EQ(ReasonOf(status), Reason::kJournalDiskFull);
+  world_.RunFor(5 * kSimSecond);  // a file that was ready is used up
+  while (TryAppend(3000).ok()) world_.RunFor(kSimSecond);
   ASSERT_TRUE(RunUntil([&] { return journal().state() == JournalState::kDiskFull; }));
   const Sequence durable = journal().tail().durable;
   world_.RunFor(10 * kSimSecond);
