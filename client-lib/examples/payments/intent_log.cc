@@ -64,7 +64,8 @@ absl::Status IntentLog::Load() {
     if (line.starts_with("I ")) {
       std::optional<Transaction> transaction = ParseTransaction(line.substr(2));
       if (!transaction.has_value()) return absl::DataLossError(absl::StrCat("bad line: ", line));
-      intended_[transaction->number] = *std::move(transaction);
+      number = transaction->number;
+      intended_[number] = *std::move(transaction);
     } else if (line.starts_with("A ") && absl::SimpleAtoi(line.substr(2), &number)) {
       acknowledged_.insert(number);
     } else {
