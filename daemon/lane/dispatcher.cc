@@ -222,7 +222,8 @@ Awaitable<Dispatcher::Outcome> Dispatcher::ApplyOrPark(std::vector<Sequence>& se
     }
     const absl::Status parked = co_await ParkRun(sequences, status);
     if (parked.ok()) co_return Outcome::kParked;
-    co_await Pause(++attempts);
+    ++attempts;
+    co_await Pause(attempts);
   }
   co_return Outcome::kStopped;
 }
@@ -287,7 +288,8 @@ Awaitable<absl::Status> Dispatcher::ParkRun(const std::vector<Sequence>& sequenc
       // Over the limits nothing was written. After any other failure the parked record may be
       // there and would be found after a restart: it has to be parked now, nothing else.
       if (stopped_ || IsOverParkedLimit(status)) co_return status;
-      co_await Pause(++attempts);
+      ++attempts;
+      co_await Pause(attempts);
     }
     env_.log.Warning("write_parked", {{"target", parts_.options.target},
                                       {"sequence", sequence},
