@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <mutex>
 #include <thread>
 
 #include "CLI/CLI.hpp"
@@ -29,12 +30,14 @@ class Scratch {
   Scratch& operator=(const Scratch&) = delete;
 
   void Remove() const {
+    const std::lock_guard lock(mutex_);  // a signal may come while it is under way
     std::error_code ignored;
     if (!path_.empty()) fs::remove_all(path_, ignored);
   }
   [[nodiscard]] const std::string& path() const { return path_; }
 
  private:
+  mutable std::mutex mutex_;
   std::string path_;
 };
 

@@ -69,7 +69,9 @@ struct Costs {
       const auto earlier = before.use.find(role);
       if (earlier == before.use.end()) continue;
       cpu_seconds[role] += use.cpu_seconds - earlier->second.cpu_seconds;
-      switches += static_cast<double>(use.context_switches - earlier->second.context_switches);
+      // A thread that ended meanwhile took its count along.
+      switches += std::max(0.0, static_cast<double>(use.context_switches) -
+                                    static_cast<double>(earlier->second.context_switches));
     }
   }
 
