@@ -53,7 +53,9 @@ absl::Status Refuse(Reason reason, absl::string_view message, const RefusalDetai
     status.SetPayload(
         kMetadataPayload,
         absl::Cord(absl::StrJoin(detail.metadata, "\n", [](std::string* out, const auto& entry) {
-          absl::StrAppend(out, absl::CEscape(entry.first), "=", absl::CEscape(entry.second));
+          // CEscape leaves '=' alone, and hexadecimal has none.
+          absl::StrAppend(out, absl::BytesToHexString(entry.first), "=",
+                          absl::CEscape(entry.second));
         })));
   }
   return status;
@@ -75,9 +77,8 @@ RefusalDetail DetailOf(const absl::Status& status) {
     for (const auto line : absl::StrSplit(std::string(*metadata), '\n')) {
       const std::pair<std::string, std::string> entry =
           absl::StrSplit(line, absl::MaxSplits('=', 1));
-      std::pair<std::string, std::string> plain;
-      if (absl::CUnescape(entry.first, &plain.first) &&
-          absl::CUnescape(entry.second, &plain.second)) {
+      std::pair<std::string, std::string> plain(absl::HexStringToBytes(entry.first), "");
+      if (absl::CUnescape(entry.second, &plain.second)) {
         detail.metadata.push_back(std::move(plain));
       }
     }

@@ -85,7 +85,7 @@ std::string Join(absl::string_view directory, absl::string_view name) {
 // Follows symbolic links up to where a look could hang.
 std::string FollowLinks(const Places& places, const std::vector<Mount>& mounts, std::string path) {
   int links = 0;
-  std::string done = "/";
+  std::string done.assign(1, '/');
   std::vector<std::string> rest = absl::StrSplit(path, '/', absl::SkipEmpty());
   std::reverse(rest.begin(), rest.end());
   while (!rest.empty()) {
@@ -102,7 +102,7 @@ std::string FollowLinks(const Places& places, const std::vector<Mount>& mounts, 
         LexicallyNormal(absl::StartsWith(*link, "/") ? *link : absl::StrCat(done, "/", *link));
     std::vector<std::string> again = absl::StrSplit(target, '/', absl::SkipEmpty());
     rest.insert(rest.end(), again.rbegin(), again.rend());
-    done = "/";
+    done.assign(1, '/');
   }
   return done;
 }
