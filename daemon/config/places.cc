@@ -85,7 +85,7 @@ std::string Join(absl::string_view directory, absl::string_view name) {
 // Follows symbolic links up to where a look could hang.
 std::string FollowLinks(const Places& places, const std::vector<Mount>& mounts, std::string path) {
   int links = 0;
-  std::string done.assign(1, '/');
+  std::string done = "/";
   std::vector<std::string> rest = absl::StrSplit(path, '/', absl::SkipEmpty());
   std::reverse(rest.begin(), rest.end());
   while (!rest.empty()) {

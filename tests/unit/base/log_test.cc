@@ -30,6 +30,13 @@ TEST(JsonString, EscapesBytesThatAreNotUtf8) {
   EXPECT_EQ(JsonString("\xf5\x80\x80\x80"), R"("\u00f5\u0080\u0080\u0080")");  // beyond Unicode
 }
 
+TEST(JsonString, EscapesSurrogatesAndOverlongForms) {
+  EXPECT_EQ(JsonString("\xed\xa0\x80"), R"("\u00ed\u00a0\u0080")");  // a surrogate
+  EXPECT_EQ(JsonString("\xe0\x80\x80"), R"("\u00e0\u0080\u0080")");  // NUL in three bytes
+  EXPECT_EQ(JsonString("\xf0\x80\x80\x80"), R"("\u00f0\u0080\u0080\u0080")");
+  EXPECT_EQ(JsonString("\xf4\x90\x80\x80"), R"("\u00f4\u0090\u0080\u0080")");
+}
+
 TEST(LogField, ValuesAreJson) {
   EXPECT_EQ(LogField("k", "a\"").json, R"("a\"")");
   EXPECT_EQ(LogField("k", std::string("s")).json, R"("s")");

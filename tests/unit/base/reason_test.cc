@@ -41,8 +41,8 @@ TEST(Reason, DetailsReadBackWhateverTheyHold) {
     return bytes;
   }();
   const Metadata metadata = {{"sequence", "17"},    {"", ""},
-                             {"path", "a=b\nc=d"},  {"key with\nall\\\"", "=\n\\n"},
-                             {"bytes", every_byte}, {"key with\tTab", "x"},
+                             {"path", "a=b\nc=d"},  {"key=with\nall\\\"", "=\n\\n"},
+                             {"bytes", every_byte}, {every_byte, "x"},
                              {"\xc3\xa4", "\xff"}};
   const RefusalDetail back =
       DetailOf(Refuse(Reason::kQueueFull, "full", {.retry_after_ms = 250, .metadata = metadata}));
