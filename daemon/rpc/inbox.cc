@@ -5,16 +5,16 @@
 namespace tandem {
 
 void Inbox::State::Push(const std::shared_ptr<State>& state, Task task) {
-  bool wake = false;
-  {
-    const std::lock_guard lock(state->mutex);
-    if (state->core != nullptr) {
-      wake = state->tasks.empty();
-      state->tasks.push_back(std::move(task));
-    }
+  std::unique_lock lock(state->mutex);
+  if (state->core == nullptr) {
+    lock.unlock();
+    task(nullptr);  // closed
+    return;
   }
+  const bool wake = state->tasks.empty();
+  state->tasks.push_back(std::move(task));
+  lock.unlock();
   if (wake) boost::asio::post(state->executor, [state] { state->Drain(); });
-  if (task) task(nullptr);  // not moved from: closed
 }
 
 void Inbox::State::Drain() {
