@@ -68,6 +68,7 @@ LaneOptions LaneOf(const Settings& s, const TargetSettings& target) {
   lane.max_window_bytes = s.max_window_bytes;
   lane.max_merge_bytes = s.max_merge_bytes;
   lane.max_open_directories = static_cast<uint32_t>(s.max_open_directories);
+  lane.max_open_files = static_cast<uint32_t>(s.max_open_files);
   lane.max_retries = static_cast<uint32_t>(s.max_retries);
   lane.retry_initial_ms = s.retry_initial;
   lane.retry_max_ms = s.retry_max;

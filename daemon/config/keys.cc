@@ -170,6 +170,8 @@ void AddLaneKeys(std::vector<Key>& keys) {
                         "Neighbouring writes are merged up to this size"));
   keys.push_back(Amount("max_open_directories", K::kCount, &S::max_open_directories, "256", 1,
                         65'536, "Directories a lane keeps open"));
+  keys.push_back(Amount("max_open_files", K::kCount, &S::max_open_files, "256", 0,
+                        65'536, "Files a lane keeps open between writes"));
   keys.push_back(Amount("max_parked_writes", K::kCount, &S::max_parked_writes, "10000", 1,
                         100'000'000, "Writes parked on one target"));
   keys.push_back(Amount("max_parked_bytes", K::kBytes, &S::max_parked_bytes, "256MiB", kMiB, kTiB,

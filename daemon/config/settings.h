@@ -65,6 +65,7 @@ struct Settings {
   uint64_t max_window_bytes = 0;
   uint64_t max_merge_bytes = 0;
   uint64_t max_open_directories = 0;
+  uint64_t max_open_files = 0;
   uint64_t max_parked_writes = 0;
   uint64_t max_parked_bytes = 0;
 

@@ -65,7 +65,17 @@ struct IoRequest {
   const char* source = nullptr;  // the same for writes
   uint64_t length = 0;
   uint64_t offset = 0;
+  bool may_fail = false;  // in a chain: the next step is done whatever became of this one
 };
+
+// Requests ready to be submitted. What they point to stays the caller's until completion.
+[[nodiscard]] IoRequest ToOpen(FileHandle directory, std::string path, int flags, uint32_t mode);
+[[nodiscard]] IoRequest ToClose(FileHandle file);
+[[nodiscard]] IoRequest ToWrite(FileHandle file, absl::string_view data, uint64_t offset);
+[[nodiscard]] IoRequest ToSync(FileHandle file);
+[[nodiscard]] IoRequest ToRename(FileHandle directory, std::string name, FileHandle to_directory,
+                                 std::string to_name);
+[[nodiscard]] IoRequest ToStat(FileHandle directory, std::string name);
 
 struct IoResult {
   int64_t value = 0;  // handle or count; -errno on failure
@@ -74,7 +84,21 @@ struct IoResult {
   std::vector<std::string> names;
 };
 
+// OK, or the errno with what failed.
+[[nodiscard]] absl::Status StatusOf(const IoRequest& request, const IoResult& result);
+
+// For the engines: a chain does not go on after this result of this step.
+[[nodiscard]] bool EndsChain(const IoRequest& request, int64_t result);
+
 using IoDone = absl::AnyInvocable<void(IoResult)>;
+using ChainDone = absl::AnyInvocable<void(std::vector<IoResult>)>;
+
+// Of a chain: how it ended, and the results of the steps that were done.
+struct ChainResult {
+  absl::Status status;  // the first failure of a step that may not fail
+  size_t done = 0;      // steps before that one
+  std::vector<IoResult> steps;
+};
 
 // Owner: the thread that runs the executor; Submit is called and `done` comes on it only.
 class Files {
@@ -84,6 +108,11 @@ class Files {
   // Starts the operation and returns at once, also when the file system hangs. `done` is called
   // exactly once, later, never inside Submit; dropped uncalled only when the Files goes away.
   virtual void Submit(IoRequest request, IoDone done) = 0;
+
+  // Does the requests one after another, with one handing over where the engine can. A step that
+  // fails or is short ends the chain, unless it may fail: those after it are not done and get
+  // -ECANCELED. `done` gets a result for every request, under the same rules as Submit's.
+  virtual void SubmitChain(std::vector<IoRequest> requests, ChainDone done);
 
   // "io_uring", "threads" or "simulated".
   [[nodiscard]] virtual absl::string_view engine() const = 0;
@@ -115,9 +144,12 @@ class Files {
   Awaitable<absl::StatusOr<std::vector<std::string>>> List(FileHandle directory);
   Awaitable<absl::StatusOr<FileSystemStat>> StatFs(FileHandle file);
   Awaitable<absl::Status> Lock(FileHandle file);
+  // A chain; steps that were interrupted or short are gone on with.
+  Awaitable<ChainResult> Chain(std::vector<IoRequest> requests);
 
  private:
   Awaitable<IoResult> Do(IoRequest request);
+  Awaitable<absl::Status> DoSimple(IoRequest request);
 };
 
 }  // namespace tandem

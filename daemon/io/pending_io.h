@@ -3,19 +3,29 @@
 
 #include <cstdint>
 #include <list>
+#include <memory>
 #include <utility>
+#include <vector>
 
 #include "daemon/io/files.h"
 #include "daemon/io/system_clock.h"
 
 namespace tandem {
 
-// One operation. Everything the kernel reads or fills in stands here or is the caller's, so it
-// stays where it is until the completion.
+// The steps of a chain that one thread does.
+struct PendingChain {
+  std::vector<IoRequest> requests;
+  std::vector<IoResult> results;
+  ChainDone done;
+};
+
+// One operation, or one chain. Everything the kernel reads or fills in stands here or is the
+// caller's, so it stays where it is until the completion.
 struct PendingIo {
   IoRequest request;
   IoDone done;
   IoResult result;
+  std::unique_ptr<PendingChain> chain;
   int64_t started_ns = 0;
   std::list<PendingIo>::iterator place;
 };
@@ -27,7 +37,10 @@ class PendingList {
   PendingIo& Add(IoRequest request, IoDone done) {
     list_.push_back({.request = std::move(request),
                      .done = std::move(done),
-                     .started_ns = SystemMonotonicNs()});
+                     .result = {},
+                     .chain = nullptr,
+                     .started_ns = SystemMonotonicNs(),
+                     .place = {}});
     list_.back().place = std::prev(list_.end());
     return list_.back();
   }

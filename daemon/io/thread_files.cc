@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <boost/asio/executor_work_guard.hpp>
+#include <cerrno>
 #include <chrono>
 #include <condition_variable>
 #include <csignal>
@@ -20,6 +21,14 @@ namespace tandem {
 namespace {
 
 constexpr std::chrono::milliseconds kDestroyLimit{1000};
+
+void Perform(PendingChain& chain) {
+  for (const IoRequest& request : chain.requests) {
+    chain.results.push_back(PerformPlainCall(request));
+    if (EndsChain(request, chain.results.back().value)) break;
+  }
+  chain.results.resize(chain.requests.size(), IoResult{.value = -ECANCELED});
+}
 
 }  // namespace
 
@@ -57,7 +66,12 @@ void ThreadFiles::Pool::Work(const std::shared_ptr<Pool>& pool) {
     PendingIo* io = pool->queue.front();
     pool->queue.pop_front();
     lock.unlock();
-    IoResult result = PerformPlainCall(io->request);
+    IoResult result;
+    if (io->chain == nullptr) {
+      result = PerformPlainCall(io->request);
+    } else {
+      Perform(*io->chain);
+    }
     lock.lock();
     // After a stop the executor may be gone.
     if (pool->stopping) break;
@@ -118,7 +132,18 @@ ThreadFiles::~ThreadFiles() {
 }
 
 void ThreadFiles::Submit(IoRequest request, IoDone done) {
-  PendingIo& io = pending_.Add(std::move(request), std::move(done));
+  Enqueue(pending_.Add(std::move(request), std::move(done)));
+}
+
+void ThreadFiles::SubmitChain(std::vector<IoRequest> requests, ChainDone done) {
+  TANDEM_CHECK(!requests.empty());
+  PendingIo& io = pending_.Add({}, nullptr);
+  io.chain = std::make_unique<PendingChain>(
+      PendingChain{.requests = std::move(requests), .results = {}, .done = std::move(done)});
+  Enqueue(io);
+}
+
+void ThreadFiles::Enqueue(PendingIo& io) {
   if (!pool_->work) pool_->work.emplace(pool_->executor);
   bool start_thread = false;
   {
@@ -138,14 +163,18 @@ void ThreadFiles::Deliver() {
     pool->delivery_posted = false;
     finished.swap(pool->finished);
   }
-  std::vector<std::pair<IoDone, IoResult>> ready;
+  std::vector<PendingIo> ready;
   ready.reserve(finished.size());
   for (PendingIo* io : finished) {
-    ready.emplace_back(std::move(io->done), std::move(io->result));
+    ready.push_back(std::move(*io));
     pending_.Remove(*io);
   }
-  for (auto& [done, result] : ready) {
-    done(std::move(result));
+  for (PendingIo& io : ready) {
+    if (io.chain != nullptr) {
+      io.chain->done(std::move(io.chain->results));
+    } else {
+      io.done(std::move(io.result));
+    }
     if (pool->owner == nullptr) return;
   }
   if (pending_.empty()) pool->work.reset();

@@ -22,6 +22,7 @@ class ThreadFiles final : public Files {
   ThreadFiles& operator=(const ThreadFiles&) = delete;
 
   void Submit(IoRequest request, IoDone done) override;
+  void SubmitChain(std::vector<IoRequest> requests, ChainDone done) override;
   [[nodiscard]] absl::string_view engine() const override { return "threads"; }
   [[nodiscard]] size_t in_flight() const override { return pending_.size(); }
   [[nodiscard]] int64_t oldest_in_flight_ns() const override { return pending_.OldestNs(); }
@@ -29,6 +30,7 @@ class ThreadFiles final : public Files {
  private:
   struct Pool;
 
+  void Enqueue(PendingIo& io);
   void Deliver();
 
   // Shared with the threads, which may outlive this object in a call that hangs.

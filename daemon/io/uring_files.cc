@@ -34,9 +34,25 @@ bool NeedsThread(IoKind kind) {
          kind == IoKind::kLock;
 }
 
+struct UringChain {
+  std::vector<IoResult> results;
+  size_t left = 0;  // steps that have not completed
+  ChainDone done;
+};
+
 // An operation, and what of it the kernel sees.
 struct UringIo : UringSlot {
   PendingIo* pending = nullptr;
+  std::shared_ptr<UringChain> chain;  // null: it stands alone
+  size_t step = 0;
+  UringIo* next = nullptr;  // of the chain
+};
+
+// What completed and is to be delivered.
+struct Delivery {
+  IoDone done;
+  IoResult result;
+  std::shared_ptr<UringChain> chain;
 };
 
 // Owner: the thread that runs the executor.
@@ -53,6 +69,7 @@ class UringFiles final : public Files {
 
   absl::Status Open(const UringOptions& options);
   void Submit(IoRequest request, IoDone done) override;
+  void SubmitChain(std::vector<IoRequest> requests, ChainDone done) override;
   [[nodiscard]] absl::string_view engine() const override { return "io_uring"; }
   [[nodiscard]] size_t in_flight() const override { return pending_.size() + helpers_.in_flight(); }
   [[nodiscard]] int64_t oldest_in_flight_ns() const override {
@@ -64,6 +81,8 @@ class UringFiles final : public Files {
   using Timer = boost::asio::basic_waitable_timer<
       std::chrono::steady_clock, boost::asio::wait_traits<std::chrono::steady_clock>, Executor>;
 
+  UringIo& NewIo(IoRequest request, IoDone done);
+  void Enqueue(UringIo& head);
   void PrepareWaiting();
   void PostFlush();
   void Flush();
@@ -81,8 +100,8 @@ class UringFiles final : public Files {
   // Stable addresses for the kernel; free ones are used again.
   std::deque<UringIo> slots_;
   std::vector<UringIo*> free_slots_;
-  std::deque<UringIo*> waiting_;  // for room in the ring
-  std::vector<std::pair<IoDone, IoResult>> ready_;
+  std::deque<UringIo*> waiting_;  // heads of chains, for room in the ring
+  std::vector<Delivery> ready_;
   unsigned in_kernel_ = 0;  // prepared or submitted, not completed
   uint64_t event_count_ = 0;
   bool flush_posted_ = false;
@@ -121,11 +140,7 @@ UringFiles::~UringFiles() {
   new std::deque<UringIo>(std::move(slots_));
 }
 
-void UringFiles::Submit(IoRequest request, IoDone done) {
-  if (NeedsThread(request.kind)) {
-    helpers_.Submit(std::move(request), std::move(done));
-    return;
-  }
+UringIo& UringFiles::NewIo(IoRequest request, IoDone done) {
   // Beyond it the kernel would take the offset for "where the file stands".
   TANDEM_CHECK(request.offset <= static_cast<uint64_t>(std::numeric_limits<int64_t>::max()));
   UringIo* io = nullptr;
@@ -137,17 +152,60 @@ void UringFiles::Submit(IoRequest request, IoDone done) {
   }
   io->pending = &pending_.Add(std::move(request), std::move(done));
   io->request = &io->pending->request;
-  waiting_.push_back(io);
+  return *io;
+}
+
+void UringFiles::Submit(IoRequest request, IoDone done) {
+  if (NeedsThread(request.kind)) {
+    helpers_.Submit(std::move(request), std::move(done));
+    return;
+  }
+  Enqueue(NewIo(std::move(request), std::move(done)));
+}
+
+// Linked: the kernel's worker that did one step does the next, without a word to this process.
+void UringFiles::SubmitChain(std::vector<IoRequest> requests, ChainDone done) {
+  const bool fits = requests.size() <= std::min(ring_.half_full(), ring_.max_in_kernel());
+  if (!fits || std::any_of(requests.begin(), requests.end(),
+                           [](const IoRequest& request) { return NeedsThread(request.kind); })) {
+    Files::SubmitChain(std::move(requests), std::move(done));
+    return;
+  }
+  TANDEM_CHECK(!requests.empty());
+  const size_t steps = requests.size();
+  auto chain = std::make_shared<UringChain>(
+      UringChain{.results = std::vector<IoResult>(steps), .left = steps, .done = std::move(done)});
+  UringIo* head = nullptr;
+  UringIo* last = nullptr;
+  for (size_t step = 0; step < steps; ++step) {
+    using Link = UringSlot::Link;
+    const Link link = requests[step].may_fail ? Link::kAlways : Link::kOnWell;
+    UringIo& io = NewIo(std::move(requests[step]), nullptr);
+    io.chain = chain;
+    io.step = step;
+    io.link = step + 1 < steps ? link : Link::kNone;
+    io.follows = step > 0;
+    (last == nullptr ? head : last->next) = &io;
+    last = &io;
+  }
+  Enqueue(*head);
+}
+
+void UringFiles::Enqueue(UringIo& head) {
+  waiting_.push_back(&head);
   PrepareWaiting();
   if (ring_.prepared() >= ring_.half_full()) EnterKernel();
   PostFlush();
 }
 
 void UringFiles::PrepareWaiting() {
-  while (!waiting_.empty() && in_kernel_ < ring_.max_in_kernel()) {
-    if (!ring_.Prepare(*waiting_.front())) return;
+  while (!waiting_.empty()) {
+    UringIo* head = waiting_.front();
+    const auto steps = head->chain == nullptr ? 1U : static_cast<unsigned>(head->chain->left);
+    if (in_kernel_ + steps > ring_.max_in_kernel() || ring_.room() < steps) return;
     waiting_.pop_front();
-    ++in_kernel_;
+    for (UringIo* io = head; io != nullptr; io = io->next) ring_.Prepare(*io);
+    in_kernel_ += steps;
   }
 }
 
@@ -206,10 +264,14 @@ void UringFiles::Drain() {
   if (ring_.prepared() > 0) PostFlush();
   WaitForCompletions();
   const std::shared_ptr<bool> alive = alive_;
-  std::vector<std::pair<IoDone, IoResult>> ready;
+  std::vector<Delivery> ready;
   ready.swap(ready_);
-  for (auto& [done, result] : ready) {
-    done(std::move(result));
+  for (Delivery& delivery : ready) {
+    if (delivery.chain != nullptr) {
+      delivery.chain->done(std::move(delivery.chain->results));
+    } else {
+      delivery.done(std::move(delivery.result));
+    }
     if (!*alive) return;
   }
 }
@@ -219,16 +281,30 @@ void UringFiles::Complete(UringIo& io, int result) {
   --in_kernel_;
   PendingIo& pending = *io.pending;
   const IoKind kind = pending.request.kind;
-  if (result == -EINTR && kind != IoKind::kClose) {
+  if (result == -EINTR && kind != IoKind::kClose && io.chain == nullptr) {
     waiting_.push_front(&io);
     return;
   }
-  pending.result.value = result;
-  if (kind == IoKind::kStat && result >= 0) pending.result.stat = ToFileStat(io.stat);
-  ready_.emplace_back(std::move(pending.done), std::move(pending.result));
+  pending.result.value = io.dropped ? -ECANCELED : result;
+  if (kind == IoKind::kStat && pending.result.value >= 0) {
+    pending.result.stat = ToFileStat(io.stat);
+  }
+  if (io.chain == nullptr) {
+    ready_.push_back(
+        {.done = std::move(pending.done), .result = std::move(pending.result), .chain = nullptr});
+  } else {
+    io.chain->results[io.step] = std::move(pending.result);
+    if (--io.chain->left == 0) {
+      ready_.push_back({.done = nullptr, .result = {}, .chain = std::move(io.chain)});
+    }
+  }
   pending_.Remove(pending);
+  static_cast<UringSlot&>(io).request = nullptr;
   io.pending = nullptr;
-  io.request = nullptr;
+  io.chain = nullptr;
+  io.next = nullptr;
+  io.link = UringSlot::Link::kNone;
+  io.follows = false;
   free_slots_.push_back(&io);
 }
 

@@ -83,9 +83,12 @@ unsigned UringRing::max_in_kernel() const { return state_->ring.cq.ring_entries 
 
 unsigned UringRing::half_full() const { return std::max(1U, state_->ring.sq.ring_entries / 2); }
 
-bool UringRing::Prepare(UringSlot& slot) {
+unsigned UringRing::room() const { return io_uring_sq_space_left(&state_->ring); }
+
+void UringRing::Prepare(UringSlot& slot) {
   io_uring_sqe* entry = io_uring_get_sqe(&state_->ring);
-  if (entry == nullptr) return false;
+  TANDEM_CHECK(entry != nullptr);
+  slot.dropped = false;
   const IoRequest& request = *slot.request;
   const char* path = request.path.c_str();
   const auto length = static_cast<unsigned>(std::min(request.length, kMaxTransferBytes));
@@ -126,12 +129,32 @@ bool UringRing::Prepare(UringSlot& slot) {
       TANDEM_CHECK(false);  // not for the ring
   }
   io_uring_sqe_set_data(entry, &slot);
-  return true;
+  if (slot.link == UringSlot::Link::kOnWell) entry->flags |= IOSQE_IO_LINK;
+  if (slot.link == UringSlot::Link::kAlways) entry->flags |= IOSQE_IO_HARDLINK;
 }
 
 unsigned UringRing::prepared() const { return io_uring_sq_ready(&state_->ring); }
 
-int UringRing::Submit() { return io_uring_submit(&state_->ring); }
+int UringRing::Submit() {
+  const int submitted = io_uring_submit(&state_->ring);
+  if (submitted > 0 && prepared() > 0) DropRestOfCutChain();
+  return submitted;
+}
+
+// A submission may end in the middle of a chain (short of memory), and the kernel then takes what
+// is left for operations of their own: they must not be done.
+void UringRing::DropRestOfCutChain() {
+  const io_uring_sq& queue = state_->ring.sq;
+  for (unsigned at = *queue.khead; at != *queue.ktail; ++at) {
+    io_uring_sqe* entry = &queue.sqes[at & queue.ring_mask];
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): what liburing stores it as
+    auto* slot = reinterpret_cast<UringSlot*>(static_cast<uintptr_t>(entry->user_data));
+    if (!slot->follows) return;
+    io_uring_prep_nop(entry);
+    io_uring_sqe_set_data(entry, slot);
+    slot->dropped = true;
+  }
+}
 
 void UringRing::TakeCompletions(absl::FunctionRef<void(UringSlot&, int)> take) {
   std::array<io_uring_cqe*, kDrainBatch> batch{};

@@ -15,7 +15,15 @@ namespace tandem {
 
 // One operation in the kernel; stays where it is, as what it points to, until its completion.
 struct UringSlot {
+  enum class Link : uint8_t {
+    kNone,    // the last of its chain, or alone
+    kOnWell,  // the next is done only if this one succeeds
+    kAlways,  // the next is done after this one
+  };
   const IoRequest* request = nullptr;
+  Link link = Link::kNone;
+  bool follows = false;  // another of its chain was prepared just before it
+  bool dropped = false;  // the kernel did nothing of it, whatever it says
   open_how how = {};
   struct statx stat = {};  // filled in by a kStat
 };
@@ -40,9 +48,11 @@ class UringRing {
   // This many are worth a submission of their own.
   [[nodiscard]] unsigned half_full() const;
 
-  // The next Submit hands the operation to the kernel. False: no room before a Submit. Not for
-  // kTruncate, kList, kStatFs and kLock.
-  [[nodiscard]] bool Prepare(UringSlot& slot);
+  // The next Submit hands the operation to the kernel. There has to be room. Not for kTruncate,
+  // kList, kStatFs and kLock. A chain is prepared without a Submit in between.
+  void Prepare(UringSlot& slot);
+  // How many more can be prepared before a Submit.
+  [[nodiscard]] unsigned room() const;
   // How many are prepared and not submitted.
   [[nodiscard]] unsigned prepared() const;
   // Returns how many were submitted, or -errno. Never blocks.
@@ -58,6 +68,7 @@ class UringRing {
 
   absl::Status ProbeOpcodes();
   absl::Status ProbeSubmission();
+  void DropRestOfCutChain();
 
   std::unique_ptr<State> state_;
 };

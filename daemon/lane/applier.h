@@ -10,6 +10,7 @@
 #include "daemon/io/env.h"
 #include "daemon/journal/record.h"
 #include "daemon/lane/content.h"
+#include "daemon/lane/edits.h"
 #include "daemon/lane/target.h"
 
 namespace tandem {
@@ -39,17 +40,21 @@ class Applier {
   Awaitable<absl::Status> Apply(Target& target, PathRun& run);
 
  private:
-  Awaitable<absl::Status> Replace(Directory& parent, std::string name, std::string temp,
-                                  PathRun& run, size_t base);
-  Awaitable<absl::Status> FillTemp(FileHandle file, PathRun& run, size_t base);
-  Awaitable<absl::Status> Change(Directory& parent, std::string name, PathRun& run);
-  Awaitable<absl::Status> Edit(FileHandle file, const std::vector<const Record*>& records,
-                               size_t from, bool in_doubt);
+  Awaitable<absl::Status> Replace(Target& target, Directory& parent, std::string temp, PathRun& run,
+                                  size_t base);
+  Awaitable<absl::Status> FinishTemp(Directory& parent, FileHandle file, std::string temp,
+                                     PathRun& run, size_t base);
+  Awaitable<absl::Status> CopyContent(FileHandle file, PathRun& run);
+  Awaitable<absl::Status> Change(Target& target, Directory& parent, PathRun& run);
+  Awaitable<absl::Status> ChangeByName(Target& target, Directory& parent, PathRun& run,
+                                       const std::vector<Edit>& edits);
+  Awaitable<absl::Status> ChangeOpen(Directory& parent, OpenFile& file, const PathRun& run,
+                                     const std::vector<Edit>& edits);
+  Awaitable<absl::Status> ApplyEdits(FileHandle file, const std::vector<Edit>& edits,
+                                     bool in_doubt);
   Awaitable<absl::Status> Redirty(FileHandle file, uint64_t size);
   Awaitable<absl::Status> Delete(Target& target, const Record& record, bool in_doubt);
   Awaitable<absl::Status> Rename(Target& target, const Record& record, bool in_doubt);
-  Awaitable<absl::Status> CheckBase(Directory& parent, std::string name, const Record& first,
-                                    bool in_doubt);
 
   Env& env_;
   uint64_t generation_;

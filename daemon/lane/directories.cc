@@ -22,6 +22,7 @@ Directory::~Directory() {
 }
 
 Awaitable<absl::Status> Directory::Sync() {
+  if (never_sync_) co_return absl::OkStatus();
   // A sync under way may have begun before this caller's change: the next one counts.
   const uint64_t wanted = started_ + 1;
   while (finished_ < wanted) {
@@ -118,6 +119,7 @@ Awaitable<absl::StatusOr<DirectoryRef>> Directories::OpenOrMake(std::string path
   }
   if (!handle.ok()) co_return handle.status();
   auto directory = std::make_shared<Directory>(env_, *handle, path, suspicious_ || verify);
+  if (never_sync_) directory->NeverSync();
   if (verify) CO_RETURN_IF_ERROR(co_await directory->CleanTemps(temps_));
   if (sync_parent) {
     const absl::Status synced = co_await (*parent)->Sync();

@@ -36,6 +36,9 @@ class Directory {
   // having written it, and a repeated one would prove nothing.
   void Distrust() { distrusted_ = true; }
 
+  // Changes of names are durable when they are done (NFS): Sync has nothing to do.
+  void NeverSync() { never_sync_ = true; }
+
   // Removes the temp files that a crash left, once; those named in `in_use` stay.
   Awaitable<absl::Status> CleanTemps(const absl::flat_hash_set<std::string>& in_use);
 
@@ -50,6 +53,7 @@ class Directory {
   bool cleaned_ = false;
   bool syncing_ = false;
   bool distrusted_;
+  bool never_sync_ = false;
   uint64_t started_ = 0;  // syncs begun
   uint64_t finished_ = 0;
   absl::Status last_;
@@ -71,6 +75,12 @@ class Directories {
   // Something failed there: the next Get opens it again, and no sync is trusted unseen any more.
   void Forget(const std::string& path);
 
+  // Of all directories opened from now on, and the root: see Directory.
+  void NeverSync() {
+    never_sync_ = true;
+    root_->NeverSync();
+  }
+
   [[nodiscard]] DirectoryRef root() const { return root_; }
 
   // The names of temp files that this process is writing now, in whatever directory.
@@ -83,6 +93,7 @@ class Directories {
   Env& env_;
   size_t limit_;
   bool suspicious_;
+  bool never_sync_ = false;
   DirectoryRef root_;
   struct Entry {
     DirectoryRef directory;

@@ -21,6 +21,7 @@ struct LaneOptions {
   uint64_t max_window_bytes = 16ull << 20;  // payload kept in memory
   uint64_t max_merge_bytes = 4ull << 20;    // neighbours merged into one write
   uint32_t max_open_directories = 256;
+  uint32_t max_open_files = 256;
   uint32_t max_retries = 5;       // of an error of a path, before it is parked
   int64_t retry_initial_ms = 50;  // doubles up to retry_max_ms
   int64_t retry_max_ms = 5'000;

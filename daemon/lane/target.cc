@@ -12,6 +12,7 @@ namespace {
 
 constexpr int kDirectoryFlags = O_RDONLY | O_DIRECTORY;
 constexpr char kProbeName[] = "probe";
+constexpr int64_t kNfsType = 0x6969;  // f_type of statfs(2)
 
 }  // namespace
 
@@ -52,6 +53,9 @@ Awaitable<absl::StatusOr<std::unique_ptr<Target>>> Target::Open(Env& env,
                       co_await env.files.Open(kNoFile, root_path, kDirectoryFlags));
   target->directories_ =
       std::make_unique<Directories>(env, beneath, options.max_open_directories, suspicious);
+  // A server has made a change of names durable when it answers; a sync would only wait for the
+  // directory's lock, which every change under way holds for a round trip.
+  if (target->on_nfs_) target->directories_->NeverSync();
   CO_RETURN_IF_ERROR(co_await target->ProbeWrite());
   co_return target;
 }
@@ -60,6 +64,8 @@ Awaitable<absl::Status> Target::CheckMount(FileHandle directory) {
   CO_ASSIGN_OR_RETURN(const FileStat self, co_await env_.files.StatFile(directory));
   device_ = self.device;
   inode_ = self.inode;
+  CO_ASSIGN_OR_RETURN(const FileSystemStat system, co_await env_.files.StatFs(directory));
+  on_nfs_ = system.type == kNfsType;
   if (!options_.require_mount) co_return absl::OkStatus();
   const std::string above = absl::StrCat("/", ParentOf(options_.target_path.substr(1)));
   CO_ASSIGN_OR_RETURN(const FileHandle parent,

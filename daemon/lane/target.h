@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "daemon/io/env.h"
 #include "daemon/lane/directories.h"
+#include "daemon/lane/open_files.h"
 #include "daemon/lane/options.h"
 
 namespace tandem {
@@ -28,10 +29,15 @@ class Target {
   Awaitable<absl::Status> Probe();
 
   [[nodiscard]] Directories& directories() { return *directories_; }
+  [[nodiscard]] OpenFiles& files() { return files_; }
+  // What files with content are opened with besides: on NFS past the page cache, where a write then
+  // needs no worker of the kernel, and is on permanent storage when it is done.
+  [[nodiscard]] int data_flags() const { return on_nfs_ ? O_DIRECT : 0; }
   [[nodiscard]] const std::string& id() const { return id_; }
 
  private:
-  Target(Env& env, const LaneOptions& options) : env_(env), options_(options) {}
+  Target(Env& env, const LaneOptions& options)
+      : env_(env), options_(options), files_(env, options.max_open_files) {}
 
   Awaitable<absl::Status> CheckIdentity(FileHandle directory);
   Awaitable<absl::Status> CheckMount(FileHandle directory);
@@ -42,6 +48,8 @@ class Target {
   std::string id_;
   uint64_t device_ = 0;
   uint64_t inode_ = 0;
+  bool on_nfs_ = false;
+  OpenFiles files_;
   DirectoryRef own_;  // <target>/.tandem/writers/<writer>
   std::unique_ptr<Directories> directories_;
 };

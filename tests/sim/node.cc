@@ -73,6 +73,7 @@ LaneOptions SimNode::MakeLaneOptions(size_t target) const {
   options.max_window_bytes = 32 << 10;
   options.max_merge_bytes = 16 << 10;
   options.max_open_directories = 3;
+  options.max_open_files = 2;
   options.max_retries = 3;
   options.retry_initial_ms = 5;
   options.retry_max_ms = 100;

@@ -1,5 +1,6 @@
 // The simulated files keep the contract that the real engines keep.
 #include "tests/sim/sim_files.h"
+#include "tests/unit/io/chain_contract.h"
 #include "tests/unit/io/files_contract.h"
 
 namespace tandem {
@@ -27,6 +28,7 @@ class SimBackend {
 };
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Simulated, FilesContract, SimBackend);
+INSTANTIATE_TYPED_TEST_SUITE_P(Simulated, ChainContract, SimBackend);
 
 }  // namespace
 }  // namespace tandem

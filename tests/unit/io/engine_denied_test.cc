@@ -7,6 +7,7 @@
 
 #include "daemon/base/status.h"
 #include "daemon/io/make_files.h"
+#include "tests/unit/io/chain_contract.h"
 #include "tests/unit/io/files_contract.h"
 #include "tests/unit/io/io_test_support.h"
 #include "tests/unit/io/real_backend.h"
@@ -18,6 +19,7 @@ std::vector<IoEngine> EnginesUnderTest() { return {IoEngine::kAuto}; }
 namespace {
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Auto, FilesContract, RealBackend<IoEngine::kAuto>);
+INSTANTIATE_TYPED_TEST_SUITE_P(Auto, ChainContract, RealBackend<IoEngine::kAuto>);
 
 class RecordingLogger final : public Logger {
  public:

@@ -4,6 +4,7 @@
 
 #include "daemon/io/make_files.h"
 #include "daemon/io/plain_calls.h"
+#include "tests/unit/io/chain_contract.h"
 #include "tests/unit/io/files_contract.h"
 #include "tests/unit/io/io_test_support.h"
 #include "tests/unit/io/real_backend.h"
@@ -15,7 +16,9 @@ std::vector<IoEngine> EnginesUnderTest() { return {IoEngine::kUring, IoEngine::k
 namespace {
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Uring, FilesContract, RealBackend<IoEngine::kUring>);
+INSTANTIATE_TYPED_TEST_SUITE_P(Uring, ChainContract, RealBackend<IoEngine::kUring>);
 INSTANTIATE_TYPED_TEST_SUITE_P(Threads, FilesContract, RealBackend<IoEngine::kThreads>);
+INSTANTIATE_TYPED_TEST_SUITE_P(Threads, ChainContract, RealBackend<IoEngine::kThreads>);
 
 TEST(MakeFilesTest, AutoTakesIoUringWhereItIsAllowed) {
   boost::asio::io_context loop;

@@ -155,6 +155,48 @@ TEST_F(ApplierTest, ForeignChangesAreNeverOverwritten) {
   EXPECT_FALSE(Content("f").has_value());
 }
 
+TEST_F(ApplierTest, AFileThatIsOpenIsAppendedToWithOneWriteAndOneSync) {
+  ASSERT_TRUE(Apply({AppendRecord(1, "f", "one,", 0, {})}).ok());
+  const uint64_t opens = disk_.count(IoKind::kOpen);
+  const uint64_t syncs = disk_.count(IoKind::kSync);
+  ASSERT_TRUE(Apply({AppendRecord(2, "f", "two,", 4, FileOf(4))}).ok());
+  ASSERT_TRUE(Apply({AppendRecord(3, "f", "three", 8, FileOf(8))}).ok());
+  EXPECT_EQ(disk_.count(IoKind::kOpen), opens);
+  EXPECT_EQ(disk_.count(IoKind::kSync), syncs + 2);
+  EXPECT_EQ(Content("f"), "one,two,three");
+}
+
+TEST_F(ApplierTest, AFileThatWasReplacedOrRemovedIsNotWrittenThroughItsOpenDescriptor) {
+  ASSERT_TRUE(Apply({AppendRecord(1, "f", "one,", 0, {})}).ok());
+  ASSERT_TRUE(Apply({PutRecord(2, "f", "uno,", FileOf(4))}).ok());
+  ASSERT_TRUE(Apply({AppendRecord(3, "f", "due", 4, FileOf(4))}).ok());
+  EXPECT_EQ(Content("f"), "uno,due");
+  ASSERT_TRUE(Apply({RenameRecord(4, "f", "g", FileOf(7))}).ok());
+  ASSERT_TRUE(Apply({AppendRecord(5, "f", "new", 0, {})}).ok());
+  ASSERT_TRUE(Apply({AppendRecord(6, "g", "!", 7, FileOf(7))}).ok());
+  EXPECT_EQ(Content("f"), "new");
+  EXPECT_EQ(Content("g"), "uno,due!");
+  ASSERT_TRUE(Apply({DeleteRecord(7, "g")}).ok());
+  ASSERT_TRUE(Apply({AppendRecord(8, "g", "again", 0, {})}).ok());
+  EXPECT_EQ(Content("g"), "again");
+}
+
+TEST_F(ApplierTest, AFileThatSomebodyElsePutInPlaceOfAnOpenOneIsNeitherWrittenNorOverlooked) {
+  ASSERT_TRUE(Apply({AppendRecord(1, "f", "one,", 0, {})}).ok());
+  disk_.Remove("root/f");
+  disk_.WriteFile("root/f", "1234");
+  EXPECT_TRUE(IsForeignChange(Apply({AppendRecord(2, "f", "two", 4, FileOf(4))})));
+  EXPECT_EQ(Content("f"), "1234");
+}
+
+TEST_F(ApplierTest, AfterAPauseAnOpenFileIsLookedAtBeforeItIsWritten) {
+  ASSERT_TRUE(Apply({AppendRecord(1, "f", "one,", 0, {})}).ok());
+  world_.Await(Sleep(env_.clock, 2'000'000'000));
+  disk_.WriteFile("root/f", "one, and somebody else's");
+  EXPECT_TRUE(IsForeignChange(Apply({AppendRecord(2, "f", "two", 4, FileOf(4))})));
+  EXPECT_EQ(Content("f"), "one, and somebody else's");
+}
+
 TEST_F(ApplierTest, WhatIsNoRegularFileIsNeverWrittenNotEvenInDoubt) {
   disk_.MakeOther("root/odd");
   EXPECT_THAT(Apply({PutRecord(1, "odd", "x")}, true), Not(absl::OkStatus()));
