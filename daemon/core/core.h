@@ -100,7 +100,7 @@ class Core {
  public:
   struct Listener {
     virtual ~Listener() = default;
-    virtual void OnGroup(uint64_t records, uint64_t bytes, int64_t write_ns, int64_t sync_ns) = 0;
+    virtual void OnGroup(uint64_t records, uint64_t bytes, int64_t sync_ns) = 0;
     // A target's health or the journal's state changed.
     virtual void OnHealth() = 0;
   };

@@ -146,8 +146,8 @@ void CoreImpl::OnDurable(JournalTail tail) {
   moved_.Notify();
 }
 
-void CoreImpl::OnGroup(uint64_t records, uint64_t bytes, int64_t write_ns, int64_t sync_ns) {
-  if (listener_ != nullptr) listener_->OnGroup(records, bytes, write_ns, sync_ns);
+void CoreImpl::OnGroup(uint64_t records, uint64_t bytes, int64_t sync_ns) {
+  if (listener_ != nullptr) listener_->OnGroup(records, bytes, sync_ns);
 }
 
 void CoreImpl::OnState(JournalState state, const absl::Status& why) {

@@ -42,7 +42,7 @@ class CoreImpl final : public Core, public Journal::Listener, public PathQuestio
 
   // Journal::Listener
   void OnDurable(JournalTail tail) override;
-  void OnGroup(uint64_t records, uint64_t bytes, int64_t write_ns, int64_t sync_ns) override;
+  void OnGroup(uint64_t records, uint64_t bytes, int64_t sync_ns) override;
   void OnState(JournalState state, const absl::Status& why) override;
   void OnRetired(Sequence last) override;
 

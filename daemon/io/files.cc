@@ -188,6 +188,15 @@ Awaitable<ChainResult> Files::Chain(std::vector<IoRequest> requests) {
   co_return chain;
 }
 
+Awaitable<absl::Status> Files::WriteAndSync(FileHandle file, absl::string_view data,
+                                            uint64_t offset) {
+  std::vector<IoRequest> steps;
+  if (!data.empty()) steps.push_back(ToWrite(file, data, offset));
+  steps.push_back(ToSync(file));
+  const ChainResult chain = co_await Chain(std::move(steps));
+  co_return chain.status;
+}
+
 Awaitable<absl::StatusOr<FileHandle>> Files::Open(FileHandle directory, std::string path, int flags,
                                                   uint32_t mode) {
   IoRequest request = ToOpen(directory, std::move(path), flags, mode);

@@ -144,6 +144,8 @@ class Files {
   Awaitable<absl::StatusOr<std::vector<std::string>>> List(FileHandle directory);
   Awaitable<absl::StatusOr<FileSystemStat>> StatFs(FileHandle file);
   Awaitable<absl::Status> Lock(FileHandle file);
+  // Write and Sync as one chain.
+  Awaitable<absl::Status> WriteAndSync(FileHandle file, absl::string_view data, uint64_t offset);
   // A chain; steps that were interrupted or short are gone on with.
   Awaitable<ChainResult> Chain(std::vector<IoRequest> requests);
 

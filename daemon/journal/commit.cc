@@ -48,13 +48,12 @@ Awaitable<void> JournalImpl::CommitGroup() {
     if (!fits) co_return;
     const int64_t before_ns = env_.clock.MonotonicNs();
     SealGroup();
-    absl::Status status = co_await env_.files.Write(files_.active, groups_.front().bytes, end_);
-    const int64_t written_ns = env_.clock.MonotonicNs();
-    if (status.ok()) status = co_await env_.files.Sync(files_.active);
+    const absl::string_view bytes = groups_.front().bytes;
+    absl::Status status = co_await env_.files.WriteAndSync(files_.active, bytes, end_);
     if (stopped_) co_return;
     if (status.ok()) {
       front_under_way_ = false;
-      MoveDurable(written_ns - before_ns, env_.clock.MonotonicNs() - written_ns);
+      MoveDurable(env_.clock.MonotonicNs() - before_ns);
       co_return;
     }
     // What reached the disk is unknown, and a second sync would not tell: leave it behind.
@@ -82,7 +81,7 @@ void JournalImpl::SealGroup() {
   for (const uint32_t start : group.starts) SealRecord(group.bytes.data() + start, seal);
 }
 
-void JournalImpl::MoveDurable(int64_t write_ns, int64_t sync_ns) {
+void JournalImpl::MoveDurable(int64_t sync_ns) {
   Group group = std::move(groups_.front());
   groups_.pop_front();
   TANDEM_CHECK(group.first == durable_ + 1 && group.last <= appended_);
@@ -109,7 +108,7 @@ void JournalImpl::MoveDurable(int64_t write_ns, int64_t sync_ns) {
     spare_.clear();
   }
   if (refused_bytes_ != 0 || state_ != JournalState::kServing) UpdateState();
-  listener_->OnGroup(group.starts.size(), bytes, write_ns, sync_ns);
+  listener_->OnGroup(group.starts.size(), bytes, sync_ns);
   if (!stopped_) listener_->OnDurable(tail());
 }
 
@@ -205,8 +204,7 @@ Awaitable<void> JournalImpl::WriteMark() {
                             .durable = durable_,
                             .group_first = durable_,
                             .epoch = report_.epoch});
-  absl::Status status = co_await env_.files.Write(files_.active, bytes, end_);
-  if (status.ok()) status = co_await env_.files.Sync(files_.active);
+  const absl::Status status = co_await env_.files.WriteAndSync(files_.active, bytes, end_);
   if (stopped_) co_return;
   if (status.ok()) {
     end_ += bytes.size();

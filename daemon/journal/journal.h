@@ -62,8 +62,8 @@ class Journal {
     virtual ~Listener() = default;
     // All records up to `durable` are durable now. Called from the commit loop.
     virtual void OnDurable(JournalTail tail) = 0;
-    // A group was synced: its records, bytes and how long write and sync took.
-    virtual void OnGroup(uint64_t records, uint64_t bytes, int64_t write_ns, int64_t sync_ns) = 0;
+    // A group was synced: its records, bytes and how long writing and syncing them took.
+    virtual void OnGroup(uint64_t records, uint64_t bytes, int64_t sync_ns) = 0;
     // Serving, full, or broken for good (kFailed: nothing more will become durable).
     virtual void OnState(JournalState state, const absl::Status& why) = 0;
     // A segment is about to be retired: `last` is its newest record.

@@ -87,7 +87,7 @@ class JournalImpl : public std::enable_shared_from_this<JournalImpl> {
   Awaitable<void> CommitGroup();
   Awaitable<absl::Status> WriteGroup();
   void SealGroup();
-  void MoveDurable(int64_t write_ns, int64_t sync_ns);
+  void MoveDurable(int64_t sync_ns);
   Awaitable<bool> MakeRoomFor(uint64_t bytes);
   Awaitable<absl::Status> StartSegment();
   Awaitable<bool> WaitForFile();

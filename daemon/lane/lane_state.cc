@@ -101,8 +101,8 @@ Awaitable<absl::Status> LaneStateFile::Save(const LaneState& state) {
     co_return absl::OkStatus();
   }
   ++saves_;
-  absl::Status status = co_await env_.files.Write(file_, slot, (saves_ % 2) * kLaneStateSlotBytes);
-  if (status.ok()) status = co_await env_.files.Sync(file_);
+  const uint64_t offset = (saves_ % 2) * kLaneStateSlotBytes;
+  absl::Status status = co_await env_.files.WriteAndSync(file_, slot, offset);
   if (!status.ok()) replace_ = true;
   co_return status;
 }

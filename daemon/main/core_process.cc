@@ -45,8 +45,8 @@ class CoreProcess final : public Core::Listener {
   Awaitable<void> Main();
   [[nodiscard]] int status() const { return status_; }
 
-  void OnGroup(uint64_t records, uint64_t bytes, int64_t write_ns, int64_t sync_ns) override {
-    metrics_.journal().OnGroup(records, bytes, write_ns, sync_ns);
+  void OnGroup(uint64_t records, uint64_t bytes, int64_t sync_ns) override {
+    metrics_.journal().OnGroup(records, bytes, sync_ns);
   }
   void OnHealth() override {
     if (rpc_ != nullptr) rpc_->UpdateHealth();

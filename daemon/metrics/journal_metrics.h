@@ -10,7 +10,7 @@ class JournalMetrics {
  public:
   virtual ~JournalMetrics() = default;
   // A group was committed: how much it held, and how long write and sync took.
-  virtual void OnGroup(uint64_t records, uint64_t bytes, int64_t write_ns, int64_t sync_ns) = 0;
+  virtual void OnGroup(uint64_t records, uint64_t bytes, int64_t sync_ns) = 0;
 };
 
 }  // namespace tandem

@@ -119,22 +119,18 @@ class PrometheusJournalMetrics final : public JournalMetrics {
                                "Records committed together.", GroupRecords())),
         bytes_(MakeHistogram(registry, "tandem_journal_group_bytes",
                              "Bytes of records committed together.", GroupBytes())),
-        write_seconds_(MakeHistogram(registry, "tandem_journal_write_seconds",
-                                     "How long writing a group took.", IoSeconds())),
         sync_seconds_(MakeHistogram(registry, "tandem_journal_sync_seconds",
-                                    "How long syncing a group took.", IoSeconds())) {}
+                                    "How long writing and syncing a group took.", IoSeconds())) {}
 
-  void OnGroup(uint64_t records, uint64_t bytes, int64_t write_ns, int64_t sync_ns) override {
+  void OnGroup(uint64_t records, uint64_t bytes, int64_t sync_ns) override {
     records_.Observe(static_cast<double>(records));
     bytes_.Observe(static_cast<double>(bytes));
-    write_seconds_.Observe(Seconds(write_ns));
     sync_seconds_.Observe(Seconds(sync_ns));
   }
 
  private:
   prometheus::Histogram& records_;
   prometheus::Histogram& bytes_;
-  prometheus::Histogram& write_seconds_;
   prometheus::Histogram& sync_seconds_;
 };
 

@@ -102,7 +102,7 @@ class SimNode final : private Core::Listener {
     absl::Status status;
   };
 
-  void OnGroup(uint64_t, uint64_t, int64_t, int64_t) override {}
+  void OnGroup(uint64_t, uint64_t, int64_t) override {}
   void OnHealth() override { health_changed_ = true; }
 
   void StartCore();

@@ -6,7 +6,7 @@ namespace {
 
 class HealthListener final : public Core::Listener {
  public:
-  void OnGroup(uint64_t records, uint64_t, int64_t, int64_t) override { groups += records; }
+  void OnGroup(uint64_t records, uint64_t, int64_t) override { groups += records; }
   void OnHealth() override { ++changes; }
   uint64_t groups = 0;
   int changes = 0;
@@ -108,7 +108,7 @@ TEST_F(CoreLanes, HealthChangesAreTold) {
   EXPECT_EQ(core->View().targets[0].io_engine, "simulated");
   local.Break();
   EXPECT_EQ(listener.changes, before + 2);
-  journal->listener().OnGroup(3, 100, 1, 1);
+  journal->listener().OnGroup(3, 100, 1);
   EXPECT_EQ(listener.groups, 3u);
   core.reset();
 }

@@ -24,7 +24,7 @@ namespace tandem {
 // Remembers what it was told.
 struct RecordingListener final : Journal::Listener {
   void OnDurable(JournalTail tail) override { tails.push_back(tail); }
-  void OnGroup(uint64_t records, uint64_t, int64_t, int64_t) override { groups.push_back(records); }
+  void OnGroup(uint64_t records, uint64_t, int64_t) override { groups.push_back(records); }
   void OnState(JournalState state, const absl::Status& why) override {
     states.push_back(state);
     reasons.push_back(why);
