@@ -35,6 +35,7 @@ namespace tandem {
   X(kPathIsDirectory, "PATH_IS_DIRECTORY", kFailedPrecondition)         \
   X(kParentNotDirectory, "PARENT_NOT_DIRECTORY", kFailedPrecondition)   \
   X(kPathStateUnknown, "PATH_STATE_UNKNOWN", kUnavailable)              \
+  X(kPathStatesFull, "PATH_STATES_FULL", kResourceExhausted)            \
   X(kPathNotRegular, "PATH_NOT_REGULAR", kFailedPrecondition)           \
   X(kWriteNotFound, "WRITE_NOT_FOUND", kNotFound)                       \
   X(kDurabilityNotReached, "DURABILITY_NOT_REACHED", kDeadlineExceeded) \

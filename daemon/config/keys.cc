@@ -121,7 +121,9 @@ void AddPromiseKeys(std::vector<Key>& keys) {
   keys.push_back(Time("request_id_window", &S::request_id_window, "15m", kSecond, 7 * kDay,
                       "How long a request id is known; at least journal_retention"));
   keys.push_back(Amount("max_path_states", K::kCount, &S::max_path_states, "262144", 1'024,
-                        1'000'000'000, "Paths whose state is remembered"));
+                        1'000'000'000,
+                        "Paths whose state is remembered; three quarters may be unapplied on all "
+                        "targets, more get PATH_STATES_FULL"));
   keys.push_back(Time("path_state_limit", &S::path_state_limit, "5s", 10, 600 * kSecond,
                       "How long a lane may take to say what a path is"));
 }

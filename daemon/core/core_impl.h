@@ -49,6 +49,7 @@ class CoreImpl final : public Core, public Journal::Listener, public PathQuestio
   // PathQuestions::Lanes
   bool Ask(size_t lane, uint64_t question, const std::string& path) override;
   Sequence appended() const override { return journal_->appended(); }
+  Sequence settled(size_t lane) const override { return progress_.target(lane).checkpoint(); }
 
  private:
   void OnLaneMessage(size_t lane, internal::v1::LaneMessage message);

@@ -73,7 +73,7 @@ absl::Status CoreImpl::OnHello(size_t lane, const internal::v1::LaneHello& hello
                                    {"parked", hello.parked_size()},
                                    {"io_engine", hello.io_engine()}});
   OnCheckpoint(lane);
-  intake_.OnUnparked();
+  if (hello.checkpoint() < before) intake_.OnUnparked(lane);
   intake_.OnTargetChanged(lane);
   return absl::OkStatus();
 }
@@ -93,7 +93,7 @@ absl::Status CoreImpl::OnProgress(size_t lane, const internal::v1::LaneMessage& 
     RETURN_IF_ERROR(target.Checkpoint(message.checkpoint(), durable));
     OnCheckpoint(lane);
   }
-  if (message.unparked_size() > 0) intake_.OnUnparked();
+  if (message.unparked_size() > 0) intake_.OnUnparked(lane);
   for (const auto& parked : message.parked()) intake_.OnParked(lane, parked.sequence());
   for (const auto& span : message.durable()) intake_.OnSettled(lane, span.first(), span.last());
   if (message.checkpoint() > 0) intake_.OnSettled(lane, 1, message.checkpoint());

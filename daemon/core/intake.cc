@@ -11,6 +11,7 @@ namespace tandem {
 namespace {
 
 constexpr int64_t kPathStateRetryMs = 1'000;
+constexpr int64_t kPathStatesFullRetryMs = 500;
 
 std::vector<std::string> PathsOf(const std::vector<Operation>& operations) {
   std::vector<std::string> paths;
@@ -21,6 +22,10 @@ std::vector<std::string> PathsOf(const std::vector<Operation>& operations) {
   std::sort(paths.begin(), paths.end());
   paths.erase(std::unique(paths.begin(), paths.end()), paths.end());
   return paths;
+}
+
+absl::Status PathStatesFull(absl::string_view what) {
+  return tandem::Refuse(Reason::kPathStatesFull, what, {.retry_after_ms = kPathStatesFullRetryMs});
 }
 
 absl::Status IdReused() {
@@ -35,7 +40,7 @@ Intake::Intake(Env& env, const CoreOptions& options, Progress& progress,
     : env_(env),
       options_(options),
       progress_(progress),
-      states_(options.max_path_states, progress.MinCheckpoint()),
+      states_(options.max_path_states, progress.MinCheckpoint(), &queue_),
       sequencer_(states_, options.max_file_bytes),
       index_(options.max_request_ids, options.request_id_window_ms),
       budget_(options.max_waiting_writes, options.max_waiting_bytes),
@@ -71,12 +76,15 @@ void Intake::Route(IntakeWrite write) {
     return Refuse(write, tandem::Refuse(Reason::kShuttingDown, "the daemon is shutting down"), 0);
   }
   std::vector<std::string> unknown;
-  if (!queue_.empty() && queue_.Blocks(PathsOf(write.operations))) {
-    return Enqueue(std::move(write), unknown);
+  if (queue_.empty() || !queue_.Blocks(PathsOf(write.operations))) {
+    absl::Status refusal;
+    Sequence depends_on = 0;
+    if (Settle(write, unknown, refusal, depends_on)) return;
   }
-  absl::Status refusal;
-  Sequence depends_on = 0;
-  if (Settle(write, unknown, refusal, depends_on)) return;
+  // A single write may always wait, whatever the limit is.
+  if (queue_.places() >= options_.max_path_states) {
+    return Refuse(write, PathStatesFull("too many paths wait for what a target says of them"), 0);
+  }
   Enqueue(std::move(write), unknown);
 }
 
@@ -140,6 +148,12 @@ bool Intake::Settle(IntakeWrite& write, std::vector<std::string>& unknown, absl:
     case Decision::Kind::kGo:
       break;
   }
+  for (const Record& record : decision.records) {
+    if (states_.TakesMore(record)) continue;
+    refusal = PathStatesFull("too many paths have writes that no target has applied");
+    Refuse(write, refusal, 0);
+    return true;
+  }
   if (write.probe) {
     AnswerLater(std::move(write.done), WriteReply{});
   } else {
@@ -195,11 +209,12 @@ void Intake::AnswerLater(WriteDone done, absl::StatusOr<WriteReply> reply) {
 
 void Intake::Enqueue(IntakeWrite write, const std::vector<std::string>& unknown) {
   const Ticket ticket = next_ticket_++;
-  queue_.Add(ticket, PathsOf(write.operations));
+  std::vector<std::string> paths = PathsOf(write.operations);
+  queue_.Add(ticket, paths);
   if (!write.probe) waiting_ids_.emplace(write.request_id, ticket);
   const int64_t limit_ns = std::min(DeadlineNs(options_.path_state_limit_ms), write.deadline_ns);
   limits_.Add(limit_ns, ticket);
-  waiting_[ticket] = {.write = std::move(write), .limit_ns = limit_ns};
+  waiting_[ticket] = {.write = std::move(write), .paths = std::move(paths), .limit_ns = limit_ns};
   for (const std::string& path : unknown) questions_.Need(path, ticket);
 }
 
@@ -223,6 +238,7 @@ void Intake::Leave(Ticket ticket, const absl::Status& refusal, Sequence depends_
   limits_.Remove(gone.limit_ns, ticket);
   if (!gone.write.probe) waiting_ids_.erase(gone.write.request_id);
   for (const Ticket free : queue_.Remove(ticket)) ready_.push_back(free);
+  for (const std::string& path : gone.paths) states_.Release(path);
   for (auto& joined : gone.joined) {
     rejoining_.emplace_back([joined = std::move(joined), refusal, depends_on]() mutable {
       joined(refusal, depends_on);

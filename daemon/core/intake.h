@@ -77,7 +77,8 @@ class Intake {
   void OnParked(size_t target, Sequence sequence);
   void OnTargetChanged(size_t target);
   void OnCheckpoint();
-  void OnUnparked();
+  // What is parked there changed for the better, or it lost what it had.
+  void OnUnparked(size_t lane);
   // A lane answered, came, or can be asked more.
   void OnAnswer(size_t lane, const internal::v1::PathAnswer& answer);
   void OnLaneAttached(size_t lane) { questions_.OnLaneAttached(lane); }
@@ -97,7 +98,8 @@ class Intake {
  private:
   struct Waiting {
     IntakeWrite write;
-    int64_t limit_ns = 0;  // for what lanes have to say
+    std::vector<std::string> paths;  // kept apart: sequencing takes the operations over
+    int64_t limit_ns = 0;            // for what lanes have to say
     // Called after it left: sequenced, or refused with this once `depends_on` is durable.
     std::vector<absl::AnyInvocable<void(const absl::Status& refusal, Sequence depends_on)>> joined;
   };
@@ -110,6 +112,8 @@ class Intake {
               Sequence& depends_on);
   void Journalize(IntakeWrite& write, std::vector<Record> records);
   void Refuse(IntakeWrite& write, absl::Status refusal, Sequence depends_on);
+  // What lanes can answer for may be forgotten.
+  void SettleStates();
   void Enqueue(IntakeWrite write, const std::vector<std::string>& unknown);
   void Retry(Ticket ticket);
   void Leave(Ticket ticket, const absl::Status& refusal, Sequence depends_on);
@@ -122,12 +126,12 @@ class Intake {
   const CoreOptions& options_;
   Progress& progress_;
   Journal* journal_ = nullptr;
+  PathQueue queue_;
   PathStates states_;
   Sequencer sequencer_;
   RequestIndex index_;
   LagIndex lag_;
   Budget budget_;
-  PathQueue queue_;
   PathQuestions questions_;
   Acknowledgements acknowledgements_;
   Timeouts limits_;

@@ -4,6 +4,7 @@
 
 #include "daemon/base/reason.h"
 #include "daemon/core/intake.h"
+#include "daemon/model/path.h"
 
 namespace tandem {
 namespace {
@@ -12,6 +13,18 @@ constexpr int64_t kNsPerMs = 1'000'000;
 constexpr int64_t kBeginningRetryMs = 100;
 
 bool IsUserRecord(RecordType type) { return type <= RecordType::kUploadCommit; }
+
+// The first component that is no directory, or the path itself: what is parked on it, above it or
+// beneath it would have made something else of it, for the path too.
+absl::string_view DecidingPart(absl::string_view path, const internal::v1::PathAnswer& answer) {
+  std::vector<absl::string_view> prefixes = AncestorsOf(path);
+  prefixes.push_back(path);
+  for (int i = 0; i < answer.components_size() && prefixes.size() > 1; ++i) {
+    if (answer.components(i).kind() != static_cast<uint32_t>(PathKind::kDirectory)) break;
+    prefixes.erase(prefixes.begin());
+  }
+  return prefixes.front();
+}
 
 absl::Status NotFound() {
   return tandem::Refuse(Reason::kWriteNotFound, "no such write is known (any more)");
@@ -33,6 +46,8 @@ void Intake::Recover(const RecordHeader& record, bool kept) {
            !user ? 0 : (upload ? record.result_size : record.payload_length), user);
   if (!user || record.sequence <= progress_.MinCheckpoint()) return;
   states_.Apply(record, /*recovering=*/true);
+  // Here too no more than is needed is kept, however much one target lags.
+  if (record.sequence <= progress_.MaxCheckpoint()) SettleStates();
 }
 
 void Intake::Begin(Journal& journal) {
@@ -179,10 +194,8 @@ void Intake::OnParked(size_t target, Sequence sequence) {
 void Intake::OnTargetChanged(size_t target) { acknowledgements_.OnTargetChanged(target); }
 
 void Intake::OnCheckpoint() {
-  const Sequence checkpoint = progress_.MinCheckpoint();
-  states_.Settle(checkpoint,
-                 [this](Sequence sequence) { return progress_.IsParkedAnywhere(sequence); });
-  Sequence oldest = checkpoint;
+  SettleStates();
+  Sequence oldest = progress_.MinCheckpoint();
   for (size_t i = 0; i < progress_.size(); ++i) {
     const auto& parked = progress_.target(i).parked();
     if (!parked.empty()) oldest = std::min(oldest, parked.begin()->first);
@@ -190,15 +203,24 @@ void Intake::OnCheckpoint() {
   lag_.Forget(oldest);
 }
 
-void Intake::OnUnparked() {
-  states_.Unpark([this](Sequence sequence) { return progress_.IsParkedAnywhere(sequence); });
+void Intake::OnUnparked(size_t lane) {
+  questions_.Distrust(lane);
+  SettleStates();
+}
+
+// One target is enough: whoever is behind what was forgotten is not believed (OnAnswer). So a
+// target that is gone for days costs no memory per path.
+void Intake::SettleStates() {
+  const auto parked = [this](Sequence sequence) { return !progress_.IsAppliedAnywhere(sequence); };
+  states_.Unpark(parked);
+  states_.Settle(progress_.MaxCheckpoint(), parked);
 }
 
 void Intake::OnAnswer(size_t lane, const internal::v1::PathAnswer& answer) {
   const TargetProgress& target = progress_.target(lane);
   const std::string* path = questions_.PathOf(answer.id());
-  const bool usable = path != nullptr && target.known() &&
-                      target.checkpoint() >= states_.forgotten() && !target.IsDisturbed(*path);
+  const bool usable =
+      path != nullptr && target.known() && !target.IsDisturbed(DecidingPart(*path, answer));
   for (const Ticket ticket : questions_.OnAnswer(lane, answer, usable)) ready_.push_back(ticket);
   questions_.AskMore(lane);
   RunReady();

@@ -11,7 +11,12 @@ constexpr int64_t kAskAgainNs = 200'000'000;
 }  // namespace
 
 PathQuestions::PathQuestions(Clock& clock, size_t lanes, Lanes& asker, PathStates& states)
-    : clock_(clock), asker_(asker), states_(states), unasked_(lanes), later_(lanes) {}
+    : clock_(clock),
+      asker_(asker),
+      states_(states),
+      unasked_(lanes),
+      later_(lanes),
+      stale_(lanes) {}
 
 PathQuestions::~PathQuestions() {
   if (armed_) clock_.Cancel(timer_);
@@ -25,13 +30,30 @@ void PathQuestions::Need(const std::string& path, Ticket ticket) {
   if (!fresh) return;
   ++next_id_;
   question.path = path;
+  question.forgotten = states_.forgotten();
   AskAll(id, question);
 }
 
 void PathQuestions::AskAll(QuestionId id, Question& question) {
   question.asked_at = asker_.appended();
-  for (size_t lane = 0; lane < unasked_.size(); ++lane) {
-    if (!asker_.Ask(lane, id, question.path)) unasked_[lane].insert(id);
+  for (size_t lane = 0; lane < unasked_.size(); ++lane) AskOne(lane, id, question);
+}
+
+bool PathQuestions::CanKnow(size_t lane, const Question& question) const {
+  return asker_.settled(lane) >= question.forgotten;
+}
+
+void PathQuestions::AskOne(size_t lane, QuestionId id, const Question& question) {
+  if (!CanKnow(lane, question)) {
+    AskAgainLater(lane, id);
+  } else if (!asker_.Ask(lane, id, question.path)) {
+    unasked_[lane].insert(id);
+  }
+}
+
+void PathQuestions::Forget(QuestionId id) {
+  for (auto* lanes : {&unasked_, &later_, &stale_}) {
+    for (auto& ids : *lanes) ids.erase(id);
   }
 }
 
@@ -47,8 +69,7 @@ void PathQuestions::Drop(Ticket ticket) {
     if (!question->second.tickets.empty()) continue;
     by_path_.erase(question->second.path);
     questions_.erase(question);
-    for (auto& unasked : unasked_) unasked.erase(id);
-    for (auto& later : later_) later.erase(id);
+    Forget(id);
   }
 }
 
@@ -58,7 +79,11 @@ std::vector<Ticket> PathQuestions::OnAnswer(size_t lane, const internal::v1::Pat
   const auto it = questions_.find(id);
   if (it == questions_.end()) return {};
   Question& question = it->second;
-  if (!usable || !answer.error().empty()) {
+  if (stale_[lane].erase(id) > 0) {
+    AskOne(lane, id, question);
+    return {};
+  }
+  if (!usable || !answer.error().empty() || !CanKnow(lane, question)) {
     AskAgainLater(lane, id);
     return {};
   }
@@ -69,7 +94,7 @@ std::vector<Ticket> PathQuestions::OnAnswer(size_t lane, const internal::v1::Pat
   }
   if (!states_.Fill(question.path, components, question.asked_at)) {
     question.asked_at = asker_.appended();
-    if (!asker_.Ask(lane, id, question.path)) unasked_[lane].insert(id);
+    AskOne(lane, id, question);
     return {};
   }
   std::vector<Ticket> tickets(question.tickets.begin(), question.tickets.end());
@@ -80,14 +105,14 @@ std::vector<Ticket> PathQuestions::OnAnswer(size_t lane, const internal::v1::Pat
   }
   by_path_.erase(question.path);
   questions_.erase(it);
-  for (auto& unasked : unasked_) unasked.erase(id);
-  for (auto& later : later_) later.erase(id);
+  Forget(id);
   return tickets;
 }
 
 void PathQuestions::OnLaneAttached(size_t lane) {
   later_[lane].clear();
   unasked_[lane].clear();
+  stale_[lane].clear();
   for (const auto& [id, question] : questions_) unasked_[lane].insert(id);
   AskMore(lane);
 }
@@ -96,8 +121,19 @@ void PathQuestions::AskMore(size_t lane) {
   auto& unasked = unasked_[lane];
   while (!unasked.empty()) {
     const QuestionId id = *unasked.begin();
-    if (!asker_.Ask(lane, id, questions_.at(id).path)) return;
-    unasked.erase(unasked.begin());
+    const Question& question = questions_.at(id);
+    if (!CanKnow(lane, question)) {
+      AskAgainLater(lane, id);
+    } else if (!asker_.Ask(lane, id, question.path)) {
+      return;
+    }
+    unasked.erase(id);
+  }
+}
+
+void PathQuestions::Distrust(size_t lane) {
+  for (const auto& [id, question] : questions_) {
+    if (!unasked_[lane].contains(id) && !later_[lane].contains(id)) stale_[lane].insert(id);
   }
 }
 

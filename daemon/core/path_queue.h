@@ -31,6 +31,11 @@ class PathQueue {
   // The write waits no longer. Returns, in their order, those that became free by it.
   std::vector<Ticket> Remove(Ticket ticket);
 
+  // A write that waits is about `path` or something beneath it.
+  [[nodiscard]] bool Holds(absl::string_view path) const { return places_.contains(path); }
+  // How many paths that is, directories included.
+  [[nodiscard]] size_t places() const { return places_.size(); }
+
   [[nodiscard]] bool empty() const { return waiting_.empty(); }
 
  private:

@@ -42,8 +42,8 @@ PathState ResolvedPath::AsPathState() const {
   return kAbsentState;
 }
 
-PathStates::PathStates(size_t max_entries, Sequence applied_floor)
-    : max_entries_(max_entries), forgotten_(applied_floor) {}
+PathStates::PathStates(size_t max_entries, Sequence applied_floor, const PathQueue* waiting)
+    : max_entries_(max_entries), waiting_(waiting), forgotten_(applied_floor) {}
 
 // Goes up from the path to the first component that is known to exist: all above that are
 // directories. It is not enough that the path itself is known to be absent: a file may stand where
@@ -65,7 +65,7 @@ ResolvedPath PathStates::Resolve(absl::string_view path, const PathOverlay* over
       sequence = entry->sequence;
       complete = entry->complete;
       found = true;
-      if (entry->list == kClean) MoveTo(*entry, kClean);
+      if (entry->list == kClean) MoveTo(*entry, kClean);  // used last
     }
     if (found && state.kind != PathKind::kAbsent) {
       const Sequence depends_on = std::max(sequence, below_sequence);
@@ -179,6 +179,34 @@ void PathStates::Unpark(absl::FunctionRef<bool(Sequence)> parked) {
   Evict();
 }
 
+void PathStates::Release(absl::string_view path) {
+  for (absl::string_view at = path; !at.empty(); at = ParentOf(at)) {
+    Entry* entry = Find(at);
+    if (entry == nullptr || entry->list != kPinned) continue;
+    if (waiting_ == nullptr || !waiting_->Holds(at)) MoveTo(*entry, kClean);
+  }
+  Evict();
+}
+
+bool PathStates::TakesMore(const RecordHeader& record) const {
+  if (lists_[kDirty].size + lists_[kHeld].size < max_entries_ - max_entries_ / 4) return true;
+  const auto has_parent = [this](absl::string_view path, const PathState& base) {
+    if (base.kind != PathKind::kAbsent || ParentOf(path).empty()) return true;
+    const auto parent = entries_.find(ParentOf(path));
+    return parent != entries_.end() && parent->second.state.kind == PathKind::kDirectory;
+  };
+  if (!IsUnapplied(record.path)) return false;
+  if (record.type == RecordType::kRename) {
+    return IsUnapplied(record.new_path) && has_parent(record.new_path, record.new_base);
+  }
+  return record.type == RecordType::kDelete || has_parent(record.path, record.base);
+}
+
+bool PathStates::IsUnapplied(absl::string_view path) const {
+  const auto it = entries_.find(path);
+  return it != entries_.end() && (it->second.list == kDirty || it->second.list == kHeld);
+}
+
 PathStates::Entry* PathStates::Find(absl::string_view path) {
   const auto it = entries_.find(path);
   return it == entries_.end() ? nullptr : &it->second;
@@ -225,15 +253,15 @@ void PathStates::MoveTo(Entry& entry, ListId list) {
 }
 
 void PathStates::Unlink(Entry& entry) {
-  if (entry.list == kClean) --clean_count_;
   List& list = lists_[entry.list];
+  --list.size;
   (entry.previous != nullptr ? entry.previous->next : list.front) = entry.next;
   (entry.next != nullptr ? entry.next->previous : list.back) = entry.previous;
 }
 
 void PathStates::Link(Entry& entry, ListId id) {
-  if (id == kClean) ++clean_count_;
   List& list = lists_[id];
+  ++list.size;
   entry.list = id;
   entry.previous = list.back;
   entry.next = nullptr;
@@ -242,8 +270,12 @@ void PathStates::Link(Entry& entry, ListId id) {
 }
 
 void PathStates::Evict() {
-  while (entries_.size() > max_entries_ && clean_count_ > max_entries_ / 4) {
+  while (entries_.size() > max_entries_ && lists_[kClean].front != nullptr) {
     Entry& entry = *lists_[kClean].front;
+    if (waiting_ != nullptr && waiting_->Holds(*entry.path)) {
+      MoveTo(entry, kPinned);
+      continue;
+    }
     forgotten_ = std::max(forgotten_, entry.sequence);
     if (entry.state.kind != PathKind::kAbsent) {
       if (Entry* parent = Find(ParentOf(*entry.path))) parent->complete = false;

@@ -12,6 +12,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/strings/string_view.h"
 #include "daemon/core/operation_table.h"
+#include "daemon/core/path_queue.h"
 #include "daemon/journal/record.h"
 #include "daemon/model/operation.h"
 
@@ -49,13 +50,14 @@ class PathOverlay {
   absl::flat_hash_map<std::string, Entry> entries_;
 };
 
-// Owner: core's thread. Memory: at most `max_entries` entries (and what the last answer brought),
-// those excepted that records not yet applied on every target stand behind: these are never
-// evicted, and leave a quarter of `max_entries` to the others, so that answers can still be used.
+// Owner: core's thread. Memory: at most `max_entries` entries and those that must not be evicted:
+// the ones whose records no lane could answer for (see Settle), which whoever sequences bounds with
+// TakesMore, and the paths of writes that wait, which are bounded with those writes.
 class PathStates {
  public:
-  // Records up to and with `applied_floor` are applied everywhere when this begins.
-  PathStates(size_t max_entries, Sequence applied_floor);
+  // Records up to and with `applied_floor` are applied everywhere when this begins. `waiting`, if
+  // there is one: whose paths, and what is above them, are kept until Release.
+  PathStates(size_t max_entries, Sequence applied_floor, const PathQueue* waiting = nullptr);
   PathStates(const PathStates&) = delete;
   PathStates& operator=(const PathStates&) = delete;
 
@@ -74,11 +76,18 @@ class PathStates {
   [[nodiscard]] bool Fill(absl::string_view path, const std::vector<PathState>& components,
                           Sequence asked_at);
 
-  // Every target has applied (or parked) all up to `checkpoint`. `parked` says whether a record is
-  // parked on any target: that is unapplied too.
+  // Some target has applied (or parked) all up to `checkpoint`. `parked` says of such a record
+  // whether it is parked on all of those targets: then it is unapplied still.
   void Settle(Sequence checkpoint, absl::FunctionRef<bool(Sequence)> parked);
-  // Something is parked no longer.
+  // Something is parked no longer, or one more target has it.
   void Unpark(absl::FunctionRef<bool(Sequence)> parked);
+
+  // No write waits for `path` any more; to be called when it left the queue.
+  void Release(absl::string_view path);
+
+  // False if the record, of which the path and what it was are filled in, would make one more state
+  // unapplied and three quarters of `max_entries` are: the rest is left to what lanes say.
+  [[nodiscard]] bool TakesMore(const RecordHeader& record) const;
 
   // The newest record whose effect was forgotten: only a lane that applied it may be asked.
   [[nodiscard]] Sequence forgotten() const { return forgotten_; }
@@ -86,7 +95,7 @@ class PathStates {
   [[nodiscard]] bool Knows(absl::string_view path) const { return entries_.contains(path); }
 
  private:
-  enum ListId : uint8_t { kClean = 0, kDirty = 1, kHeld = 2 };
+  enum ListId : uint8_t { kClean = 0, kDirty = 1, kHeld = 2, kPinned = 3 };
   struct Entry {
     PathState state;
     Sequence sequence = 0;  // of the last record that changed it
@@ -99,9 +108,11 @@ class PathStates {
   struct List {
     Entry* front = nullptr;
     Entry* back = nullptr;
+    size_t size = 0;
   };
 
   [[nodiscard]] Entry* Find(absl::string_view path);
+  [[nodiscard]] bool IsUnapplied(absl::string_view path) const;
   // The entry of `path`, made if it is not there; at the back of `list`.
   Entry& Put(absl::string_view path, ListId list);
   void Touch(absl::string_view path, PathState state, Sequence sequence);
@@ -112,11 +123,12 @@ class PathStates {
   void Evict();
 
   const size_t max_entries_;
+  const PathQueue* const waiting_;
   Sequence forgotten_;
   absl::node_hash_map<std::string, Entry> entries_;
-  // kClean: least recently used first. kDirty: by sequence. kHeld: parked on some target.
-  std::array<List, 3> lists_;
-  size_t clean_count_ = 0;
+  // kClean: may be evicted, least recently used first. kDirty: by sequence. kHeld: parked wherever
+  // it could have been applied. kPinned: would be clean, but a write that waits needs it.
+  std::array<List, 4> lists_;
 };
 
 }  // namespace tandem

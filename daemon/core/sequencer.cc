@@ -50,6 +50,7 @@ Decision Sequencer::Decide(const std::vector<Operation>& operations,
         DecideOne(operations[i], upload, batch ? &overlay : nullptr, record, decision);
     if (!decision.unknown.empty()) {
       decision.kind = Decision::Kind::kUnknown;
+      AddUnknown(operations, i + 1, overlay, decision.unknown);
       return decision;
     }
     if (!status.ok()) {
@@ -64,6 +65,18 @@ Decision Sequencer::Decide(const std::vector<Operation>& operations,
     }
   }
   return decision;
+}
+
+// Asked at once, not one after the other: each answer may take a network's round trip.
+void Sequencer::AddUnknown(const std::vector<Operation>& operations, size_t from,
+                           const PathOverlay& overlay, std::vector<std::string>& unknown) {
+  const auto add = [&](const std::string& path) {
+    if (!states_.Resolve(path, &overlay).known) unknown.push_back(path);
+  };
+  for (size_t i = from; i < operations.size(); ++i) {
+    add(operations[i].path);
+    if (operations[i].type == OperationType::kRename) add(operations[i].new_path);
+  }
 }
 
 absl::Status Sequencer::DecideOne(const Operation& operation,

@@ -53,6 +53,9 @@ class Sequencer {
   // One operation. OK, a refusal, or `decision.unknown` is not empty.
   absl::Status DecideOne(const Operation& operation, const std::optional<UploadFacts>& upload,
                          const PathOverlay* overlay, Record& record, Decision& decision);
+  // The paths of the operations from `from` on that are not known as things are now.
+  void AddUnknown(const std::vector<Operation>& operations, size_t from, const PathOverlay& overlay,
+                  std::vector<std::string>& unknown);
   absl::Status DecideData(const Operation& operation, const ResolvedPath& found, Record& record);
 
   PathStates& states_;

@@ -98,8 +98,11 @@ const internal::v1::ParkedWrite* TargetProgress::FindParked(Sequence first, Sequ
 }
 
 bool TargetProgress::IsDisturbed(absl::string_view path) const {
-  return std::any_of(parked_.begin(), parked_.end(),
-                     [&](const auto& entry) { return Overlap(entry.second.path(), path); });
+  return std::any_of(parked_.begin(), parked_.end(), [&](const auto& entry) {
+    const internal::v1::ParkedWrite& parked = entry.second;
+    return Overlap(parked.path(), path) ||
+           (!parked.new_path().empty() && Overlap(parked.new_path(), path));
+  });
 }
 
 // What is in the gaps between the ranges that are settled, and what is parked.
@@ -190,9 +193,16 @@ Sequence Progress::MinHighestCheckpoint() const {
   return least;
 }
 
-bool Progress::IsParkedAnywhere(Sequence sequence) const {
-  return std::any_of(targets_.begin(), targets_.end(),
-                     [&](const TargetProgress& target) { return target.IsParked(sequence); });
+Sequence Progress::MaxCheckpoint() const {
+  Sequence most = 0;
+  for (const TargetProgress& target : targets_) most = std::max(most, target.checkpoint());
+  return most;
+}
+
+bool Progress::IsAppliedAnywhere(Sequence sequence) const {
+  return std::any_of(targets_.begin(), targets_.end(), [&](const TargetProgress& target) {
+    return target.checkpoint() >= sequence && !target.IsParked(sequence);
+  });
 }
 
 }  // namespace tandem

@@ -98,9 +98,13 @@ class Progress {
   [[nodiscard]] std::vector<TargetOutcome> OutcomesOf(Sequence first, Sequence last) const;
   // Up to here nothing is ever applied again, anywhere.
   [[nodiscard]] Sequence MinCheckpoint() const;
+  // Up to here some target has applied or parked everything.
+  [[nodiscard]] Sequence MaxCheckpoint() const;
   // Up to here the journal may have been retired.
   [[nodiscard]] Sequence MinHighestCheckpoint() const;
-  [[nodiscard]] bool IsParkedAnywhere(Sequence sequence) const;
+  // Some target's checkpoint has passed it, and it is not parked there: its lane can say what came
+  // of it.
+  [[nodiscard]] bool IsAppliedAnywhere(Sequence sequence) const;
 
  private:
   std::vector<std::string> names_;

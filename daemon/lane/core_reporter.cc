@@ -27,6 +27,7 @@ internal::v1::ParkedWrite ToMessage(const ParkedWrite& write) {
   internal::v1::ParkedWrite message;
   message.set_sequence(write.header.sequence);
   message.set_path(write.header.path);
+  message.set_new_path(write.header.new_path);
   message.set_error(write.error);
   message.set_since_ms(write.since_ms);
   return message;

@@ -56,7 +56,7 @@ CoreOptions SimNode::MakeCoreOptions() const {
   options.max_write_bytes = 30 << 10;
   options.max_upload_bytes = 32 << 10;
   options.upload_lifetime_ms = 5'000;
-  options.max_path_states = 64;  // so that lanes are asked, and the paths of one batch still fit
+  options.max_path_states = 8;  // so that lanes are asked, and writes are pushed back
   options.path_state_limit_ms = 500;
   return options;
 }

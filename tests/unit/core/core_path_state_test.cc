@@ -188,36 +188,6 @@ TEST_F(Rule03PathState, AnAnswerIsOverlaidWithTheWritesInFlight) {
   EXPECT_EQ(Run(PutOf("d"))->reason(), "PATH_IS_DIRECTORY");
 }
 
-TEST_F(Rule03PathState, UnappliedIsNeverForgottenThoughTheCacheIsFull) {
-  options.max_path_states = 4;
-  core.reset();
-  Start();
-  for (int i = 0; i < 30; ++i) Run(PutOf("f" + std::to_string(i), std::string(10, 'x')));
-  // The lanes have none of it.
-  for (int i = 0; i < 30; ++i) {
-    EXPECT_EQ(Run(AppendOf("f" + std::to_string(i), "y"))->result().offset, 10u) << i;
-  }
-}
-
-TEST_F(Rule03PathState, WhatIsAppliedEverywhereIsAskedAgain) {
-  options.max_path_states = 2;
-  core.reset();
-  Start();
-  for (int i = 0; i < 10; ++i) Run(PutOf("f" + std::to_string(i), "12345"));
-  local.Durable(1, 10);
-  local.Checkpoint(10);
-  for (int i = 0; i < 10; ++i) SetTree("f" + std::to_string(i), PathKind::kFile, 5);
-  EXPECT_EQ(Run(AppendOf("f1", "y"))->result().offset, 5u);
-  const size_t before = local.answered();
-  Run(AppendOf("f2", "y"));
-  EXPECT_EQ(local.answered(), before) << "corebank has it not yet";
-  corebank.Durable(1, 10);
-  corebank.Checkpoint(10);
-  Run(AppendOf("f3", "y"));
-  EXPECT_GT(local.answered(), before);
-  EXPECT_EQ(journal->last().offset, 5u);
-}
-
 TEST_F(Rule03PathState, ATargetWhereThePathIsParkedIsNotBelieved) {
   options.targets[0].saved_checkpoint = options.targets[1].saved_checkpoint = 1;
   Record put;

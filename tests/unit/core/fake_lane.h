@@ -71,16 +71,18 @@ class FakeLane {
     message.set_checkpoint(checkpoint);
     Send(std::move(message));
   }
-  static internal::v1::ParkedWrite Parked(Sequence sequence, const std::string& path) {
+  static internal::v1::ParkedWrite Parked(Sequence sequence, const std::string& path,
+                                          const std::string& new_path = "") {
     internal::v1::ParkedWrite parked;
+    parked.set_new_path(new_path);
     parked.set_sequence(sequence);
     parked.set_path(path);
     parked.set_error("Is a directory");
     return parked;
   }
-  void Park(Sequence sequence, const std::string& path) {
+  void Park(Sequence sequence, const std::string& path, const std::string& new_path = "") {
     internal::v1::LaneMessage message;
-    *message.add_parked() = Parked(sequence, path);
+    *message.add_parked() = Parked(sequence, path, new_path);
     Send(std::move(message));
   }
   void Unpark(Sequence sequence) {

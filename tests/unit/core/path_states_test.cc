@@ -153,7 +153,7 @@ TEST_F(Rule03PathStates, UnappliedIsNeverForgotten) {
   EXPECT_TRUE(small.Knows("f7")) << "parked on a target";
   EXPECT_FALSE(small.Knows("f6"));
   for (Sequence i = 13; i <= 20; ++i) EXPECT_TRUE(small.Knows("f" + std::to_string(i)));
-  EXPECT_EQ(small.forgotten(), 11u);
+  EXPECT_EQ(small.forgotten(), 12u);
   small.Settle(20, [](Sequence sequence) { return sequence == 7; });
   EXPECT_EQ(small.size(), 4u);
   EXPECT_TRUE(small.Knows("f7"));

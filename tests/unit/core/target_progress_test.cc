@@ -68,7 +68,11 @@ TEST_F(ProgressTest, AParkedWriteIsNotDurableThoughTheCheckpointPassedIt) {
   EXPECT_EQ(progress.LevelOf(5, 5), Level::kLocal);
   EXPECT_EQ(progress.OutcomesOf(4, 4)[1].state, TargetWriteState::kFailed);
   EXPECT_EQ(progress.OutcomesOf(4, 4)[1].reason, "Is a directory");
-  EXPECT_TRUE(progress.IsParkedAnywhere(4));
+  EXPECT_FALSE(progress.IsAppliedAnywhere(4));
+  EXPECT_TRUE(progress.IsAppliedAnywhere(5));
+  EXPECT_FALSE(progress.IsAppliedAnywhere(10));
+  EXPECT_EQ(progress.MaxCheckpoint(), 9u);
+  EXPECT_EQ(progress.MinCheckpoint(), 0u);
   ASSERT_TRUE(local.Settle(SpanOf(1, 9), 9).ok());
   EXPECT_EQ(progress.LevelOf(4, 4), Level::kJournaled) << "only unparked says that it is there";
   local.Unpark(SpanOf(4, 4));
