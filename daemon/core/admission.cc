@@ -78,8 +78,7 @@ absl::Status ValidateWrite(const WriteRequest& request, const CoreOptions& optio
 }
 
 uint64_t UploadLimit(const CoreOptions& options) {
-  const uint64_t quarter = options.journal.max_bytes / 4;
-  return std::min(options.max_upload_bytes, quarter == 0 ? 0 : quarter - 1);
+  return std::min(options.max_upload_bytes, options.journal.max_bytes / 4);
 }
 
 absl::Status ValidateUpload(const UploadRequest& request, const CoreOptions& options) {

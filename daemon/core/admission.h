@@ -18,7 +18,7 @@ inline constexpr int64_t kMaxWaitTimeoutMs = 3'600'000;
 // LEVEL_UNKNOWN, ARGUMENT_INVALID.
 [[nodiscard]] absl::Status ValidateWait(Level level, int64_t wait_timeout_ms);
 
-// One upload's limit, bytes: the configured one, but always below a quarter of the journal's cap.
+// One upload's limit, bytes: the configured one, and at most a quarter of the journal's cap.
 [[nodiscard]] uint64_t UploadLimit(const CoreOptions& options);
 
 [[nodiscard]] uint64_t PayloadBytes(const std::vector<Operation>& operations);

@@ -26,13 +26,13 @@ struct CoreOptions {
   uint64_t max_write_bytes = 1ull << 20;  // payload of one request
   uint64_t max_batch_operations = 256;
   uint64_t max_file_bytes = 1ull << 40;    // a file never grows beyond this
-  uint64_t max_upload_bytes = 4ull << 30;  // one upload; also below a quarter of the journal's cap
+  uint64_t max_upload_bytes = 4ull << 30;  // one upload; and at most a quarter of the journal's cap
   uint64_t max_open_uploads = 64;
   int64_t upload_lifetime_ms = 3'600'000;     // an open one is aborted after this
   uint64_t max_waiting_writes = 65'536;       // unanswered at once; more get QUEUE_FULL
   uint64_t max_waiting_bytes = 256ull << 20;  // payload not yet journaled; more get QUEUE_FULL
   uint64_t max_request_ids = 1'000'000;
-  uint64_t max_path_states = 262'144;      // remembered, those with unapplied records excepted
+  uint64_t max_path_states = 262'144;      // remembered; see PathStates for what goes beyond
   int64_t request_id_window_ms = 900'000;  // at least journal.retention_ms
   int64_t path_state_limit_ms = 5'000;     // a lane's answer takes longer: PATH_STATE_UNKNOWN
 };

@@ -129,6 +129,9 @@ TEST_F(ConfigTest, LimitsThatContradictEachOtherAreRefusedWhereTheUserWroteOne) 
       {"max_upload_bytes: 4GiB", "F:3:19: max_upload_bytes: max_upload_bytes (4GiB) must be at"},
       {"max_window_bytes: 1MiB\nmax_write_bytes: 2MiB", "F:4:18: max_write_bytes: max_write_byt"},
       {"journal_retention: 1h", "F:3:20: journal_retention: journal_retention (1h) must be at"},
+      {"journal_retention: 901s", "F:3:20: journal_retention: journal_retention (901s) must be"},
+      {"request_id_window: 14m", "F:3:20: request_id_window: journal_retention (15m) must be at"},
+      {"max_upload_bytes: 2147483649", "F:3:19: max_upload_bytes: max_upload_bytes (2147483649) "},
       {"retry_max: 10ms", "F:3:12: retry_max: retry_initial (50ms) must be at most retry_max"},
       {"efs_sync_timeout: 500ms", "F:3:19: efs_sync_timeout: slow_limit (1s) must be at most"},
   };
@@ -136,6 +139,13 @@ TEST_F(ConfigTest, LimitsThatContradictEachOtherAreRefusedWhereTheUserWroteOne) 
     EXPECT_THAT(ErrorsOf(absl::StrCat(kTwo, line, "\n")), testing::Contains(StartsWith(error)))
         << line;
   }
+}
+
+TEST_F(ConfigTest, LimitsMayBeAsLargeAsTheTableSays) {
+  EXPECT_THAT(ErrorsOf(absl::StrCat(kTwo,
+                                    "max_upload_bytes: 2GiB\njournal_retention: 15m\n"
+                                    "batch_size: 16MiB\nretry_max: 50ms\n")),
+              IsEmpty());
 }
 
 TEST_F(ConfigTest, TcpIsRefusedWithoutMutualTls) {

@@ -88,12 +88,13 @@ TEST(Admission, RefusesBadRequests) {
   }
 }
 
-TEST(Rule09UploadSize, OneStaysBelowAQuarterOfTheJournal) {
+// The same limit as the configuration's: what it allows is not refused here.
+TEST(Rule09UploadSize, OneTakesAtMostAQuarterOfTheJournal) {
   CoreOptions options;
   options.journal.max_bytes = 4000;
-  UploadRequest request = {.request_id = MakeUuidV7(1, 1, 1), .path = "a", .size = 999};
+  UploadRequest request = {.request_id = MakeUuidV7(1, 1, 1), .path = "a", .size = 1000};
   EXPECT_EQ(ReasonText(ValidateUpload(request, options)), "(ok)");
-  request.size = 1000;
+  request.size = 1001;
   EXPECT_EQ(ReasonText(ValidateUpload(request, options)), "PAYLOAD_TOO_LARGE");
   options.max_file_bytes = 10;
   request.size = 11;
