@@ -11,10 +11,6 @@ absl::Time ToTime(const google::protobuf::Timestamp& time) {
   return absl::FromUnixSeconds(time.seconds()) + absl::Nanoseconds(time.nanos());
 }
 
-absl::Duration ToDuration(const google::protobuf::Duration& duration) {
-  return absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());
-}
-
 // A level that this library does not know is at least what it knows of it: nothing.
 Level ToLevel(v1::DurabilityLevel level) {
   switch (level) {
@@ -75,7 +71,7 @@ TargetStatus ToTarget(const v1::TargetStatus& wire) {
   target.applied_sequence = wire.applied_sequence();
   target.lag_writes = wire.lag_writes();
   target.lag_bytes = wire.lag_bytes();
-  target.lag_time = ToDuration(wire.lag_time());
+  target.lag_time = FromWire(wire.lag_time());
   for (const v1::ParkedWriteStatus& parked : wire.parked()) {
     target.parked.push_back(
         {parked.sequence(), parked.path(), parked.error(), ToTime(parked.since_time())});
@@ -85,6 +81,10 @@ TargetStatus ToTarget(const v1::TargetStatus& wire) {
 }
 
 }  // namespace
+
+absl::Duration FromWire(const google::protobuf::Duration& duration) {
+  return absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());
+}
 
 v1::DurabilityLevel ToWire(Level level) {
   switch (level) {

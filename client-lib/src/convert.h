@@ -1,9 +1,12 @@
 // Between the public structs and the wire's messages.
 #pragma once
 
+#include <google/protobuf/duration.pb.h>
+
 #include <string>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "tandem/client/types.h"
 #include "tandem/v1/admin.pb.h"
 #include "tandem/v1/tandem.pb.h"
@@ -19,6 +22,7 @@ void ToWire(Operation&& operation, v1::Operation* wire);
 [[nodiscard]] v1::WriteBatchRequest ToBatchRequest(std::vector<Operation>&& operations,
                                                    const std::string& request_id, Level level);
 
+[[nodiscard]] absl::Duration FromWire(const google::protobuf::Duration& duration);
 [[nodiscard]] WriteResult FromWire(const v1::WriteResponse& wire, const std::string& request_id);
 [[nodiscard]] WriteResult FromWire(const v1::WriteBatchResponse& wire,
                                    const std::string& request_id);

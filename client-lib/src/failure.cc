@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "convert.h"
 #include "google/rpc/error_details.pb.h"
 
 namespace tandem::client {
@@ -18,10 +19,6 @@ constexpr absl::string_view kPayloadUrl = "tandem.client/detail";
 constexpr absl::string_view kMetadataPrefix = "metadata.";
 constexpr absl::string_view kServerDomain = "tandem";
 constexpr char kPushBackKey[] = "grpc-retry-pushback-ms";
-
-absl::Duration ToDuration(const google::protobuf::Duration& duration) {
-  return absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());
-}
 
 void TakeServerInfo(const google::rpc::ErrorInfo& info, ErrorDetail* detail) {
   detail->reason = info.reason();
@@ -44,7 +41,7 @@ ErrorDetail Decode(const google::rpc::Status& status) {
     if (any.UnpackTo(&info)) {
       if (info.domain() == kServerDomain) TakeServerInfo(info, &detail);
     } else if (any.UnpackTo(&retry)) {
-      detail.retry_delay = ToDuration(retry.retry_delay());
+      detail.retry_delay = FromWire(retry.retry_delay());
     }
   }
   return detail;

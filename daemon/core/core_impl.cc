@@ -10,8 +10,6 @@
 namespace tandem {
 namespace {
 
-constexpr int64_t kNsPerMs = 1'000'000;
-
 absl::Status ShuttingDown() { return Refuse(Reason::kShuttingDown, "the daemon is shutting down"); }
 
 }  // namespace

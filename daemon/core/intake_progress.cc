@@ -9,7 +9,6 @@
 namespace tandem {
 namespace {
 
-constexpr int64_t kNsPerMs = 1'000'000;
 constexpr int64_t kBeginningRetryMs = 100;
 
 bool IsUserRecord(RecordType type) { return type <= RecordType::kUploadCommit; }

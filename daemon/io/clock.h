@@ -8,6 +8,9 @@
 
 namespace tandem {
 
+inline constexpr int64_t kNsPerMs = 1'000'000;
+inline constexpr int64_t kNsPerSecond = 1'000'000'000;
+
 // Owner: the thread that runs the executor.
 class Clock {
  public:

@@ -6,7 +6,6 @@
 namespace tandem {
 namespace {
 
-constexpr int64_t kNsPerSecond = 1'000'000'000;
 // Far enough; sums of it do not overflow.
 constexpr int64_t kMaxDelayNs = int64_t{1} << 61;
 

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "daemon/base/check.h"
 #include "daemon/base/status.h"
+#include "daemon/io/clock.h"
 #include "daemon/io/plain_calls.h"
 
 namespace tandem {
@@ -169,7 +170,6 @@ void UringRing::TakeCompletions(absl::FunctionRef<void(UringSlot&, int)> take) {
 }
 
 bool UringRing::DropOne(int64_t limit_ns) {
-  constexpr int64_t kNsPerSecond = 1'000'000'000;
   __kernel_timespec limit = {.tv_sec = limit_ns / kNsPerSecond, .tv_nsec = limit_ns % kNsPerSecond};
   io_uring_cqe* completion = nullptr;
   if (io_uring_wait_cqe_timeout(&state_->ring, &completion, &limit) != 0) return false;

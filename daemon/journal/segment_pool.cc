@@ -15,7 +15,7 @@ constexpr size_t kMaxReady = 2;
 constexpr uint64_t kZeroPieceBytes = 256 << 10;
 // So that no sync of zeros takes long: the disk is the commit loop's too.
 constexpr uint64_t kZeroSyncBytes = 4 << 20;
-constexpr int64_t kRetryNs = 1'000'000'000;
+constexpr int64_t kFillRetryNs = 1'000'000'000;
 
 }  // namespace
 
@@ -63,7 +63,7 @@ Awaitable<void> SegmentPool::PrepareLoop(std::function<bool()> wanted) {
     if (stopped_) co_return;
     if (error_.ok()) continue;
     env_.log.Warning("journal_prepare_failed", {{"error", error_}});
-    (void)co_await wake_.WaitFor(env_.clock, kRetryNs);
+    (void)co_await wake_.WaitFor(env_.clock, kFillRetryNs);
   }
 }
 

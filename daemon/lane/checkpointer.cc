@@ -8,7 +8,6 @@
 namespace tandem {
 namespace {
 
-constexpr int64_t kNsPerMs = 1'000'000;
 constexpr int64_t kRetryMs = 250;
 // How far beyond the prefix writes may be started before the next save.
 constexpr Sequence kStartAhead = 1u << 17;

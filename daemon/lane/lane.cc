@@ -18,7 +18,6 @@
 namespace tandem {
 namespace {
 
-constexpr int64_t kNsPerMs = 1'000'000;
 constexpr int64_t kStatusIntervalMs = 200;
 
 using internal::v1::CoreMessage;

@@ -15,7 +15,7 @@ namespace {
 // magic, crc, saves, generation, prefix, started_limit, id length, range count; then id, ranges
 constexpr uint32_t kMagic = 0x31534c54;  // "TLS1"
 constexpr size_t kFixedBytes = 4 + 4 + 8 + 8 + 8 + 8 + 4 + 4;
-constexpr char kNewName[] = "state.new";
+constexpr char kNewStateName[] = "state.new";
 
 }  // namespace
 
@@ -110,13 +110,14 @@ Awaitable<absl::Status> LaneStateFile::Save(const LaneState& state) {
 // A whole new file beside the old one, then renamed over it: at every moment one good file is
 // there.
 Awaitable<absl::Status> LaneStateFile::Create(const std::string& slot) {
-  CO_ASSIGN_OR_RETURN(const FileHandle created,
-                      co_await env_.files.Open(directory_, kNewName, O_RDWR | O_CREAT | O_TRUNC));
+  CO_ASSIGN_OR_RETURN(
+      const FileHandle created,
+      co_await env_.files.Open(directory_, kNewStateName, O_RDWR | O_CREAT | O_TRUNC));
   absl::Status status =
       co_await env_.files.Write(created, slot, ((saves_ + 1) % 2) * kLaneStateSlotBytes);
   if (status.ok()) status = co_await env_.files.Sync(created);
   if (status.ok()) {
-    status = co_await env_.files.Rename(directory_, kNewName, directory_, kLaneStateName);
+    status = co_await env_.files.Rename(directory_, kNewStateName, directory_, kLaneStateName);
   }
   if (status.ok()) status = co_await env_.files.Sync(directory_);
   if (!status.ok()) {

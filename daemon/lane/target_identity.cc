@@ -14,7 +14,7 @@ namespace tandem {
 namespace {
 
 constexpr char kName[] = "target.json";
-constexpr char kNewName[] = "target.json.new";
+constexpr char kNewIdentityName[] = "target.json.new";
 constexpr int64_t kFormat = 1;
 constexpr size_t kMaxBytes = 4096;
 
@@ -25,12 +25,13 @@ Awaitable<absl::StatusOr<FileHandle>> OpenReserved(Env& env, FileHandle director
 
 Awaitable<absl::Status> WriteIdentity(Env& env, FileHandle reserved, const std::string& json) {
   const int flags = O_WRONLY | O_CREAT | O_TRUNC;
-  CO_ASSIGN_OR_RETURN(const FileHandle file, co_await env.files.Open(reserved, kNewName, flags));
+  CO_ASSIGN_OR_RETURN(const FileHandle file,
+                      co_await env.files.Open(reserved, kNewIdentityName, flags));
   absl::Status status = co_await env.files.Write(file, json, 0);
   if (status.ok()) status = co_await env.files.Sync(file);
   const absl::Status closed = co_await env.files.Close(file);
   if (status.ok()) status = closed;
-  if (status.ok()) status = co_await env.files.Rename(reserved, kNewName, reserved, kName);
+  if (status.ok()) status = co_await env.files.Rename(reserved, kNewIdentityName, reserved, kName);
   if (status.ok()) status = co_await env.files.Sync(reserved);
   co_return status;
 }

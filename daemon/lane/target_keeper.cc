@@ -4,12 +4,6 @@
 #include <utility>
 
 namespace tandem {
-namespace {
-
-constexpr int64_t kNsPerMs = 1'000'000;
-
-}  // namespace
-
 TargetKeeper::TargetKeeper(Env& env, const LaneOptions& options, std::string pinned_id)
     : env_(env), options_(options), id_(std::move(pinned_id)), changed_(env.executor) {}
 

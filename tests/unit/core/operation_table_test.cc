@@ -19,7 +19,7 @@ std::ostream& operator<<(std::ostream& out, const Cell& cell) {
   return out << cell.demand << " " << static_cast<int>(cell.standing) << " " << cell.outcome;
 }
 
-constexpr const char* kDirectory = "PATH_IS_DIRECTORY";
+constexpr const char* kIsDirectory = "PATH_IS_DIRECTORY";
 constexpr const char* kRegular = "PATH_NOT_REGULAR";
 constexpr const char* kParent = "PARENT_NOT_DIRECTORY";
 constexpr const char* kNotFound = "PATH_NOT_FOUND";
@@ -28,17 +28,17 @@ constexpr const char* kExists = "PATH_EXISTS";
 std::vector<Cell> AllCells() {
   const std::vector<std::tuple<std::string, std::vector<std::string>>> rows = {
       // absent, file, directory, other, blocked
-      {"Put", {"(ok)", "(ok)", kDirectory, kRegular, kParent}},
-      {"PutIfAbsent", {"(ok)", kExists, kDirectory, kRegular, kParent}},
-      {"Append", {"(ok)", "(ok)", kDirectory, kRegular, kParent}},
-      {"WriteAt", {"(ok)", "(ok)", kDirectory, kRegular, kParent}},
-      {"Truncate", {kNotFound, "(ok)", kDirectory, kRegular, kNotFound}},
-      {"Delete", {"(ok)", "(ok)", kDirectory, kRegular, "(ok)"}},
-      {"RenameFrom", {kNotFound, "(ok)", kDirectory, kRegular, kNotFound}},
-      {"RenameTo", {"(ok)", "(ok)", kDirectory, kRegular, kParent}},
-      {"RenameToIfAbsent", {"(ok)", kExists, kDirectory, kRegular, kParent}},
-      {"Upload", {"(ok)", "(ok)", kDirectory, kRegular, kParent}},
-      {"UploadIfAbsent", {"(ok)", kExists, kDirectory, kRegular, kParent}},
+      {"Put", {"(ok)", "(ok)", kIsDirectory, kRegular, kParent}},
+      {"PutIfAbsent", {"(ok)", kExists, kIsDirectory, kRegular, kParent}},
+      {"Append", {"(ok)", "(ok)", kIsDirectory, kRegular, kParent}},
+      {"WriteAt", {"(ok)", "(ok)", kIsDirectory, kRegular, kParent}},
+      {"Truncate", {kNotFound, "(ok)", kIsDirectory, kRegular, kNotFound}},
+      {"Delete", {"(ok)", "(ok)", kIsDirectory, kRegular, "(ok)"}},
+      {"RenameFrom", {kNotFound, "(ok)", kIsDirectory, kRegular, kNotFound}},
+      {"RenameTo", {"(ok)", "(ok)", kIsDirectory, kRegular, kParent}},
+      {"RenameToIfAbsent", {"(ok)", kExists, kIsDirectory, kRegular, kParent}},
+      {"Upload", {"(ok)", "(ok)", kIsDirectory, kRegular, kParent}},
+      {"UploadIfAbsent", {"(ok)", kExists, kIsDirectory, kRegular, kParent}},
   };
   std::vector<Cell> cells;
   for (const auto& [demand, outcomes] : rows) {

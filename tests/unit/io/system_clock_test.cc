@@ -21,10 +21,18 @@ class SystemClockTest : public testing::Test {
 
 TEST_F(SystemClockTest, TimersFireInTheOrderOfTheirDelays) {
   std::vector<int> fired;
-  clock_.Schedule(3'000'000, [&] { fired.push_back(3); });
-  clock_.Schedule(1'000'000, [&] { fired.push_back(1); });
-  clock_.Schedule(2'000'000, [&] { fired.push_back(2); });
-  clock_.Schedule(-5, [&] { fired.push_back(0); });
+  std::vector<Clock::TimerId> timers;
+  int64_t began_ns = 0;
+  // Again if it took so long that a shorter delay may end after a longer one.
+  do {
+    for (const Clock::TimerId timer : timers) clock_.Cancel(timer);
+    timers.clear();
+    began_ns = clock_.MonotonicNs();
+    for (const int ms : {3, 1, 2}) {
+      timers.push_back(clock_.Schedule(ms * kNsPerMs, [&fired, ms] { fired.push_back(ms); }));
+    }
+    timers.push_back(clock_.Schedule(-5, [&] { fired.push_back(0); }));
+  } while (clock_.MonotonicNs() - began_ns >= kNsPerMs);
   EXPECT_THAT(fired, ElementsAre());
   loop_.run();
   EXPECT_THAT(fired, ElementsAre(0, 1, 2, 3));

@@ -31,6 +31,7 @@ class TargetFixture : public testing::Test {
 
   SimWorld world_{21};
   SimDisk disk_{world_};
+  SimDisk other_{world_};  // for a test to mount; must outlive files_
   SimFiles files_{world_};
   Env env_ = world_.MakeEnv(files_);
   LaneOptions options_;

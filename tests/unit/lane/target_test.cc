@@ -67,8 +67,7 @@ TEST_F(TargetTest, AMountPointWithNothingMountedIsRefusedWhereAMountIsRequired) 
   options_.require_mount = true;
   EXPECT_TRUE(absl::IsFailedPrecondition(Reopen("")));
   EXPECT_FALSE(disk_.TypeOf("mount/.tandem").has_value());
-  SimDisk mounted(world_);
-  files_.Mount("/t/mount", &mounted);
+  files_.Mount("/t/mount", &other_);
   EXPECT_TRUE(Reopen("").ok());
 }
 
@@ -81,10 +80,9 @@ TEST_F(TargetTest, AProbeWritesAndLeavesNothing) {
 
 TEST_F(TargetTest, AProbeNoticesThatTheMountFellOff) {
   OpenTarget();
-  SimDisk empty(world_);
-  files_.Mount("/t", &empty);
+  files_.Mount("/t", &other_);
   EXPECT_FALSE(world_.Await(target_->Probe()).ok());
-  EXPECT_TRUE(empty.Tree().empty());
+  EXPECT_TRUE(other_.Tree().empty());
 }
 
 TEST(TargetIdentity, ReadsBackWhatItWroteAndRefusesWhatIsNone) {
