@@ -72,6 +72,8 @@ TargetStatus ToTarget(const v1::TargetStatus& wire) {
   target.lag_writes = wire.lag_writes();
   target.lag_bytes = wire.lag_bytes();
   target.lag_time = FromWire(wire.lag_time());
+  target.applied_per_second = wire.applied_per_second();
+  if (wire.has_catch_up_left()) target.catch_up_left = FromWire(wire.catch_up_left());
   for (const v1::ParkedWriteStatus& parked : wire.parked()) {
     target.parked.push_back(
         {parked.sequence(), parked.path(), parked.error(), ToTime(parked.since_time())});

@@ -74,6 +74,8 @@ LaneOptions LaneOf(const Settings& s, const TargetSettings& target) {
   lane.retry_max_ms = s.retry_max;
   lane.checkpoint_interval_ms = s.checkpoint_interval;
   lane.slow_limit_ms = s.slow_limit;
+  lane.health_check_interval_ms = s.health_check_interval;
+  lane.health_min_stay_ms = s.health_min_stay;
   lane.stall_limit_ms = s.efs_sync_timeout;
   lane.parked_retry_interval_ms = s.parked_retry_interval;
   lane.max_parked_writes = s.max_parked_writes;

@@ -153,6 +153,10 @@ void AddLaneKeys(std::vector<Key>& keys) {
                       "A target with an operation still running after this is STALLED"));
   keys.push_back(Time("slow_limit", &S::slow_limit, "1s", 1, kHour,
                       "A target with an operation still running after this is SLOW"));
+  keys.push_back(Time("health_check_interval", &S::health_check_interval, "5s", 100, kHour,
+                      "A target is probed this often: create, write, sync, delete"));
+  keys.push_back(Time("health_min_stay", &S::health_min_stay, "5s", 0, kHour,
+                      "A target stays SLOW, STALLED or DOWN this long after the cause is gone"));
   keys.push_back(Amount("max_retries", K::kCount, &S::max_retries, "5", 0, 1'000,
                         "Tries of a write that a target refuses, before its path is parked"));
   keys.push_back(Time("retry_initial", &S::retry_initial, "50ms", 1, 60 * kSecond,
@@ -172,8 +176,8 @@ void AddLaneKeys(std::vector<Key>& keys) {
                         "Neighbouring writes are merged up to this size"));
   keys.push_back(Amount("max_open_directories", K::kCount, &S::max_open_directories, "256", 1,
                         65'536, "Directories a lane keeps open"));
-  keys.push_back(Amount("max_open_files", K::kCount, &S::max_open_files, "256", 0,
-                        65'536, "Files a lane keeps open between writes"));
+  keys.push_back(Amount("max_open_files", K::kCount, &S::max_open_files, "256", 0, 65'536,
+                        "Files a lane keeps open between writes"));
   keys.push_back(Amount("max_parked_writes", K::kCount, &S::max_parked_writes, "10000", 1,
                         100'000'000, "Writes parked on one target"));
   keys.push_back(Amount("max_parked_bytes", K::kBytes, &S::max_parked_bytes, "256MiB", kMiB, kTiB,
@@ -263,10 +267,6 @@ std::string FlagName(const Key& key) {
 std::string NotNeeded(absl::string_view name) {
   if (name == "metrics_interval") {
     return "metrics are made when they are scraped; set the scraper's interval";
-  }
-  if (name == "health_check_interval") {
-    return "a target's state follows every operation; parked paths are tried again every "
-           "parked_retry_interval";
   }
   return "";
 }

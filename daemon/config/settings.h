@@ -55,6 +55,8 @@ struct Settings {
   // Lanes: how the journal is applied to a target.
   int64_t efs_sync_timeout = 0;
   int64_t slow_limit = 0;
+  int64_t health_check_interval = 0;
+  int64_t health_min_stay = 0;
   uint64_t max_retries = 0;
   int64_t retry_initial = 0;
   int64_t retry_max = 0;

@@ -42,6 +42,7 @@ CoreImpl::CoreImpl(Env& env, CoreOptions options, Core::Listener* listener)
       progress_(options_.targets),
       intake_(env, options_, progress_, *this),
       uploads_(env, options_, intake_, progress_),
+      rates_(progress_.size()),
       moved_(env.executor) {
   for (size_t i = 0; i < progress_.size(); ++i) {
     lanes_.push_back(

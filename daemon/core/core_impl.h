@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "daemon/core/catch_up_rate.h"
 #include "daemon/core/core.h"
 #include "daemon/core/intake.h"
 #include "daemon/core/lane_endpoint.h"
@@ -59,6 +60,7 @@ class CoreImpl final : public Core, public Journal::Listener, public PathQuestio
   absl::Status OnProgress(size_t lane, const internal::v1::LaneMessage& message);
   void OnCheckpoint(size_t lane);
   void NotifyHealth();
+  void LookAtHealth();
   [[nodiscard]] TargetView ViewTarget(size_t lane);
   // Nothing is left that a lane could do: all is applied or parked, and saved, or nobody is there.
   [[nodiscard]] bool LanesAreDone() const;
@@ -70,6 +72,7 @@ class CoreImpl final : public Core, public Journal::Listener, public PathQuestio
   Intake intake_;
   Uploads uploads_;
   std::vector<std::unique_ptr<LaneEndpoint>> lanes_;
+  std::vector<CatchUpRate> rates_;
   std::unique_ptr<Journal> journal_;
   JournalState state_ = JournalState::kServing;
   std::string state_reason_;

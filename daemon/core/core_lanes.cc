@@ -48,14 +48,27 @@ absl::Status CoreImpl::TakeLaneMessage(size_t lane, const internal::v1::LaneMess
     return absl::FailedPreconditionError("the lane claims progress before its hello");
   }
   if (message.drained()) endpoint.OnDrained();
-  if (message.has_status() && endpoint.OnStatus(message.status())) {
-    env_.log.Info("target_health",
-                  {{"target", progress_.name(lane)},
-                   {"health", internal::v1::LaneHealth_Name(message.status().health())},
-                   {"reason", message.status().reason()}});
-    NotifyHealth();
+  if (message.has_status()) {
+    endpoint.OnStatus(message.status());
+    rates_[lane].Note(progress_.target(lane).applied(), journal_->appended(),
+                      env_.clock.MonotonicNs());
+    LookAtHealth();
   }
   return absl::OkStatus();
+}
+
+// Whenever any lane says how it is: a lane that says nothing is noticed by the others' messages.
+void CoreImpl::LookAtHealth() {
+  bool changed = false;
+  for (size_t i = 0; i < lanes_.size(); ++i) {
+    if (!lanes_[i]->Changed()) continue;
+    changed = true;
+    const internal::v1::LaneStatus status = lanes_[i]->Status();
+    env_.log.Info("target_health", {{"target", progress_.name(i)},
+                                    {"health", internal::v1::LaneHealth_Name(status.health())},
+                                    {"reason", status.reason()}});
+  }
+  if (changed) NotifyHealth();
 }
 
 absl::Status CoreImpl::OnHello(size_t lane, const internal::v1::LaneHello& hello) {
@@ -136,6 +149,9 @@ TargetView CoreImpl::ViewTarget(size_t lane) {
   if (lag.oldest > 0) {
     view.lag_ms = std::max<int64_t>(0, intake_.NowMs() - intake_.lag().WallMs(lag.oldest));
   }
+  const CatchUpRate& rate = rates_[lane];
+  view.applied_per_s = rate.applied_per_s();
+  view.catch_up_left_ms = rate.LeftMs(lag.writes);
   view.parked_count = target.parked().size();
   for (const auto& [sequence, parked] : target.parked()) {
     if (view.parked.size() == kMaxParkedShown) break;

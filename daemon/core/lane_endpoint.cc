@@ -7,6 +7,10 @@ namespace {
 
 using internal::v1::LaneStatus;
 
+// A lane says how it is five times a second.
+constexpr int64_t kSilentSlowMs = 2'000;
+constexpr int64_t kSilentStalledMs = 10'000;
+
 // Adds the counters of `from`, which are since its lane's start, to `to`.
 void AddCounters(const LaneStatus& from, LaneStatus& to) {
   to.set_applied_writes(to.applied_writes() + from.applied_writes());
@@ -41,9 +45,13 @@ void LaneEndpoint::Attach(std::unique_ptr<LaneChannel> channel) {
   status_.set_health(internal::v1::LANE_HEALTH_STARTING);
   status_.set_reason("");
   status_.set_since_ms(env_.clock.WallMs());
+  heard_ns_ = env_.clock.MonotonicNs();
   channel_->Start({
       .on_message =
-          [this](internal::v1::LaneMessage message) { handlers_.on_message(std::move(message)); },
+          [this](internal::v1::LaneMessage message) {
+            heard_ns_ = env_.clock.MonotonicNs();
+            handlers_.on_message(std::move(message));
+          },
       .on_drained = [this] { FlushIfPossible(); },
       .on_closed =
           [this](const absl::Status&) {
@@ -140,13 +148,35 @@ void LaneEndpoint::FlushIfPossible() {
 LaneStatus LaneEndpoint::Status() const {
   LaneStatus status = status_;
   AddCounters(before_, status);
+  Doubt(status);
   return status;
 }
 
-bool LaneEndpoint::OnStatus(const LaneStatus& status) {
-  const bool changed = status.health() != status_.health() || status.reason() != status_.reason();
-  status_ = status;
-  return changed;
+void LaneEndpoint::Doubt(LaneStatus& status) const {
+  if (channel_ == nullptr) return;
+  const int64_t silent_ms = (env_.clock.MonotonicNs() - heard_ns_) / 1'000'000;
+  if (silent_ms < kSilentSlowMs) return;
+  const auto health = silent_ms < kSilentStalledMs ? internal::v1::LANE_HEALTH_SLOW
+                                                   : internal::v1::LANE_HEALTH_STALLED;
+  if (status.health() == internal::v1::LANE_HEALTH_DOWN ||
+      (status.health() == internal::v1::LANE_HEALTH_STALLED &&
+       health == internal::v1::LANE_HEALTH_SLOW)) {
+    return;
+  }
+  if (status.health() != health) status.set_since_ms(env_.clock.WallMs() - silent_ms);
+  status.set_health(health);
+  status.set_reason("its lane says nothing: stopped, or stuck");
+}
+
+bool LaneEndpoint::Changed() {
+  LaneStatus now;
+  now.set_health(status_.health());
+  now.set_reason(status_.reason());
+  Doubt(now);
+  if (now.health() == shown_health_ && now.reason() == shown_reason_) return false;
+  shown_health_ = now.health();
+  shown_reason_ = now.reason();
+  return true;
 }
 
 void LaneEndpoint::OnHello(const internal::v1::LaneHello& hello) {

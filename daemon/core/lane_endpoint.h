@@ -43,10 +43,12 @@ class LaneEndpoint {
   void SendDrain(int64_t within_ms);
   void SendSaveCheckpoint();
 
-  // The lane's last status with the counters of its predecessors added. DOWN while there is none.
+  // The lane's last status with the counters of its predecessors added. DOWN while there is none;
+  // SLOW, then STALLED while the lane says nothing (stopped, or stuck in the kernel).
   [[nodiscard]] internal::v1::LaneStatus Status() const;
-  // True if health or reason changed.
-  bool OnStatus(const internal::v1::LaneStatus& status);
+  // Status()'s health or reason is another than at the last call.
+  [[nodiscard]] bool Changed();
+  void OnStatus(const internal::v1::LaneStatus& status) { status_ = status; }
   void OnHello(const internal::v1::LaneHello& hello);
   void OnAnswer(uint64_t question) { outstanding_.erase(question); }
   void OnDrained() { drained_ = true; }
@@ -62,6 +64,8 @@ class LaneEndpoint {
   void FlushIfPossible();
   void DropChannel();
   void SetDown(absl::string_view reason);
+  // By silence, what the last status cannot know.
+  void Doubt(internal::v1::LaneStatus& status) const;
 
   Env& env_;
   Handlers handlers_;
@@ -74,6 +78,9 @@ class LaneEndpoint {
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   absl::btree_set<uint64_t> outstanding_;
   internal::v1::LaneStatus status_;
+  int64_t heard_ns_ = 0;  // monotonic, of the lane's last message
+  internal::v1::LaneHealth shown_health_ = internal::v1::LANE_HEALTH_UNSPECIFIED;
+  std::string shown_reason_;
   internal::v1::LaneStatus before_;  // counters of earlier lanes
   std::string target_id_;
   std::string io_engine_;

@@ -50,6 +50,12 @@ std::string Row(absl::string_view name, absl::string_view value) {
   return absl::StrFormat("%-12s %s\n", name, value);
 }
 
+// Null while the lag does not shrink.
+json::value LeftOf(const client::TargetStatus& target) {
+  if (target.catch_up_left == absl::InfiniteDuration()) return nullptr;
+  return absl::ToDoubleSeconds(target.catch_up_left);
+}
+
 json::object ObjectOf(const client::TargetStatus& target) {
   json::array parked;
   for (const client::ParkedWrite& write : target.parked) {
@@ -70,6 +76,8 @@ json::object ObjectOf(const client::TargetStatus& target) {
           {"lag_writes", target.lag_writes},
           {"lag_bytes", target.lag_bytes},
           {"lag_seconds", absl::ToDoubleSeconds(target.lag_time)},
+          {"applied_per_second", target.applied_per_second},
+          {"catch_up_left_seconds", LeftOf(target)},
           {"parked_writes", target.parked_writes},
           {"parked", std::move(parked)}};
 }
@@ -116,7 +124,13 @@ std::string TargetTree(const client::TargetStatus& target, bool last, absl::Time
   if (target.lag_writes > 0) {
     absl::StrAppend(&out, " (", Bytes(target.lag_bytes), ", oldest ",
                     absl::FormatDuration(absl::Trunc(target.lag_time, absl::Milliseconds(100))),
-                    ")");
+                    ", ", absl::StrFormat("%.0f", target.applied_per_second), "/s");
+    if (target.catch_up_left != absl::InfiniteDuration()) {
+      absl::StrAppend(&out, ", ",
+                      absl::FormatDuration(absl::Trunc(target.catch_up_left, absl::Seconds(1))),
+                      " left");
+    }
+    absl::StrAppend(&out, ")");
   }
   absl::StrAppend(&out, target.io_engine.empty() ? "" : absl::StrCat(" io:", target.io_engine),
                   "\n");

@@ -97,6 +97,8 @@ void UringRing::Prepare(UringSlot& slot) {
     case IoKind::kOpen:
       slot.how = OpenHow(request);
       io_uring_prep_openat2(entry, OpenDirectory(request), path, &slot.how);
+      // Of a name in the cache the kernel would do an NFS open here and now, hung mount or not.
+      entry->flags |= IOSQE_ASYNC;
       break;
     case IoKind::kClose:
       io_uring_prep_close(entry, request.file);

@@ -9,6 +9,7 @@
 #include "daemon/journal/reader.h"
 #include "daemon/lane/checkpointer.h"
 #include "daemon/lane/dispatcher.h"
+#include "daemon/lane/health.h"
 #include "daemon/lane/lane_files.h"
 #include "daemon/lane/lane_state.h"
 #include "daemon/lane/parked_store.h"
@@ -19,6 +20,7 @@ namespace tandem {
 namespace {
 
 constexpr int64_t kStatusIntervalMs = 200;
+constexpr int64_t kProbeAgainMs = 1'000;
 
 using internal::v1::CoreMessage;
 using internal::v1::LaneStatus;
@@ -34,6 +36,9 @@ class Lane::Impl {
         reporter_(env, *channel_),
         reader_(env, options_.journal_directory),
         files_(env, options_),
+        judge_({.slow_ms = options_.slow_limit_ms,
+                .stall_ms = options_.stall_limit_ms,
+                .min_stay_ms = options_.health_min_stay_ms}),
         changed_(env.executor),
         ended_(env.executor) {}
 
@@ -52,7 +57,8 @@ class Lane::Impl {
   Awaitable<void> StatusLoop();
   void SendStatus();
   [[nodiscard]] LaneStatus StatusNow();
-  [[nodiscard]] std::pair<internal::v1::LaneHealth, std::string> HealthNow();
+  Awaitable<void> ProbeLoop();
+  [[nodiscard]] HealthSigns SignsNow();
 
   Env& env_;
   LaneOptions options_;
@@ -69,12 +75,12 @@ class Lane::Impl {
   LaneState loaded_;
   JournalTail tail_;
   bool has_lock_ = false;
+  bool tried_lock_ = false;
   bool stopping_ = false;
   bool finished_ = false;
   bool draining_ = false;
-  bool caught_up_ = false;
   size_t background_ = 0;  // coroutines besides the dispatcher's
-  internal::v1::LaneHealth health_ = internal::v1::LANE_HEALTH_STARTING;
+  HealthJudge judge_;
   int64_t health_since_ms_ = 0;
   Event changed_;
   Event ended_;
@@ -117,14 +123,16 @@ Awaitable<absl::Status> Lane::Impl::Follow() {
   while (!stopping_) {
     CO_ASSIGN_OR_RETURN(has_lock_, co_await files_.TryLock());
     if (has_lock_) break;
+    tried_lock_ = true;
     co_await changed_.WaitFor(env_.clock, 100 * kNsPerMs);
   }
   if (stopping_) co_return absl::OkStatus();
   CO_RETURN_IF_ERROR(co_await Load());
   keeper_->Start();
   changed_.Notify();
-  ++background_;
+  background_ += 2;
   Spawn(env_.executor, PinTarget());
+  Spawn(env_.executor, ProbeLoop());
   checkpointer_->Start();
   SendHello();
   while (tail_.segment == 0 && !stopping_) co_await changed_.Wait();
@@ -252,46 +260,50 @@ Awaitable<void> Lane::Impl::StatusLoop() {
   changed_.Notify();
 }
 
-std::pair<internal::v1::LaneHealth, std::string> Lane::Impl::HealthNow() {
+// A real create, write, sync and delete now and then; more often while the target is not well.
+Awaitable<void> Lane::Impl::ProbeLoop() {
+  while (!stopping_) {
+    const std::shared_ptr<Target> target = co_await keeper_->Ready();
+    if (target == nullptr) break;
+    const int64_t started_ns = env_.clock.MonotonicNs();
+    const bool well = co_await keeper_->IsWell();
+    judge_.Probed(well, (env_.clock.MonotonicNs() - started_ns) / kNsPerMs);
+    const bool calm = judge_.state() == internal::v1::LANE_HEALTH_HEALTHY;
+    const int64_t pause_ms = calm ? options_.health_check_interval_ms
+                                  : std::min(kProbeAgainMs, options_.health_check_interval_ms);
+    if (!stopping_) co_await ended_.WaitFor(env_.clock, pause_ms * kNsPerMs);
+  }
+  --background_;
+  changed_.Notify();
+}
+
+HealthSigns Lane::Impl::SignsNow() {
+  HealthSigns signs{.owned = has_lock_};
   if (!has_lock_) {
-    return {internal::v1::LANE_HEALTH_STARTING,
-            "waits for its predecessor to let go of the target"};
+    signs.reason = "waits for its predecessor to let go of the target";
+    if (!tried_lock_) signs.reason = "starting";
+    return signs;
   }
   if (keeper_.has_value() && keeper_->down()) {
-    const bool starting = !keeper_->ever_opened() && keeper_->reason() == "not opened yet";
-    return {starting ? internal::v1::LANE_HEALTH_STARTING : internal::v1::LANE_HEALTH_DOWN,
-            keeper_->reason()};
+    signs.open = false;
+    signs.ever_open = keeper_->ever_opened() || keeper_->failed_before();
+    signs.reason = keeper_->reason();
   }
-  const int64_t oldest_ms = env_.files.oldest_in_flight_ns() / kNsPerMs;
-  if (oldest_ms >= options_.stall_limit_ms) {
-    return {internal::v1::LANE_HEALTH_STALLED,
-            absl::StrCat("an operation has been running for ", oldest_ms, " ms")};
-  }
-  if (oldest_ms >= options_.slow_limit_ms) {
-    return {internal::v1::LANE_HEALTH_SLOW,
-            absl::StrCat("an operation has been running for ", oldest_ms, " ms")};
-  }
-  const bool at_tail = dispatcher_.has_value() && reader_.next() > tail_.durable;
-  caught_up_ = caught_up_ || at_tail;
-  if (!caught_up_) return {internal::v1::LANE_HEALTH_CATCHING_UP, "follows the journal's backlog"};
-  return {internal::v1::LANE_HEALTH_HEALTHY, ""};
+  signs.oldest_ms = env_.files.oldest_in_flight_ns() / kNsPerMs;
+  signs.at_tail = dispatcher_.has_value() && reader_.next() > tail_.durable;
+  return signs;
 }
 
 LaneStatus Lane::Impl::StatusNow() {
-  auto [health, reason] = HealthNow();
-  if (health == internal::v1::LANE_HEALTH_DOWN || health == internal::v1::LANE_HEALTH_STALLED) {
-    caught_up_ = false;
-  }
-  if (health != health_) {
-    health_ = health;
+  if (judge_.Look(SignsNow(), env_.clock.MonotonicNs() / kNsPerMs)) {
     health_since_ms_ = env_.clock.WallMs();
     env_.log.Info("target_health", {{"target", options_.target},
-                                    {"health", internal::v1::LaneHealth_Name(health)},
-                                    {"reason", reason}});
+                                    {"health", internal::v1::LaneHealth_Name(judge_.state())},
+                                    {"reason", judge_.reason()}});
   }
   LaneStatus status;
-  status.set_health(health);
-  status.set_reason(reason);
+  status.set_health(judge_.state());
+  status.set_reason(judge_.reason());
   status.set_since_ms(health_since_ms_);
   status.set_applied_writes(counters_.applied_writes);
   status.set_applied_bytes(counters_.applied_bytes);

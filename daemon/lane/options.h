@@ -28,6 +28,8 @@ struct LaneOptions {
   int64_t checkpoint_interval_ms = 200;
   int64_t slow_limit_ms = 1'000;              // an operation still running this long: SLOW
   int64_t stall_limit_ms = 10'000;            // and this long: STALLED
+  int64_t health_check_interval_ms = 5'000;   // between probes of a target that is well
+  int64_t health_min_stay_ms = 5'000;         // a bad state is left this long after its cause
   int64_t parked_retry_interval_ms = 30'000;  // a quarantined path is tried again this often
   uint64_t max_parked_writes = 10'000;
   uint64_t max_parked_bytes = 256ull << 20;

@@ -36,6 +36,8 @@ class TargetKeeper {
 
   [[nodiscard]] bool down() const { return target_ == nullptr; }
   [[nodiscard]] bool ever_opened() const { return ever_opened_; }
+  // A try to open it, or an operation on it, failed.
+  [[nodiscard]] bool failed_before() const { return failed_before_; }
   // Why it is down.
   [[nodiscard]] const std::string& reason() const { return reason_; }
   [[nodiscard]] const std::string& id() const { return id_; }

@@ -66,6 +66,11 @@ void AddGauges(const TargetView& target, FamilyWriter* out) {
   gauge("tandem_target_lag_seconds",
         "Age of the oldest write that is not yet durable on the target; 0 if there is none.",
         static_cast<double>(target.lag_ms) / 1e3);
+  gauge("tandem_target_applied_rate", "Writes per second applied over the last seconds.",
+        target.applied_per_s);
+  gauge("tandem_target_catch_up_seconds",
+        "Until the lag is gone at this rate; -1 while it does not shrink.",
+        target.catch_up_left_ms < 0 ? -1 : static_cast<double>(target.catch_up_left_ms) / 1e3);
   gauge("tandem_target_checkpoint_sequence",
         "Everything up to this sequence is applied or parked, and known so after a restart.",
         static_cast<double>(target.checkpoint));

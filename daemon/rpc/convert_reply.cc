@@ -78,6 +78,10 @@ void FillTarget(const TargetView& view, v1::TargetStatus* target) {
   target->set_lag_writes(view.lag_writes);
   target->set_lag_bytes(view.lag_bytes);
   SetTime(view.lag_ms, target->mutable_lag_time());
+  target->set_applied_per_second(view.applied_per_s);
+  if (view.catch_up_left_ms >= 0) {
+    SetTime(view.catch_up_left_ms, target->mutable_catch_up_left());
+  }
   target->set_parked_writes(view.parked_count);
   for (const internal::v1::ParkedWrite& write : view.parked) {
     v1::ParkedWriteStatus* parked = target->add_parked();

@@ -52,6 +52,8 @@ class TandemctlTest : public testing::Test {
     corebank->set_health(v1::TARGET_HEALTH_STALLED);
     corebank->set_reason("fsync runs for 12 s");
     corebank->set_lag_writes(20);
+    corebank->set_applied_per_second(5);
+    corebank->mutable_catch_up_left()->set_seconds(4);
     corebank->set_lag_bytes(2048);
     corebank->mutable_lag_time()->set_seconds(12);
     return status;
@@ -231,11 +233,13 @@ TEST_F(TandemctlTest, StatusIsATreeWithoutColourInAPipe) {
   EXPECT_THAT(result.output, HasSubstr("└─ corebank"));
   EXPECT_THAT(result.output, HasSubstr("STALLED"));
   EXPECT_THAT(result.output, HasSubstr("reason: fsync runs for 12 s"));
-  EXPECT_THAT(result.output, HasSubstr("lag:20 (2.0KiB, oldest 12s)"));
+  EXPECT_THAT(result.output, HasSubstr("lag:20 (2.0KiB, oldest 12s, 5/s, 4s left)"));
   EXPECT_THAT(result.output, Not(HasSubstr("\033[")));
   result = Run({"status", "-o", "json"});
   const boost::json::value json = boost::json::parse(result.output);
   EXPECT_EQ(json.at("targets").at(1).at("lag_seconds").to_number<double>(), 12);
+  EXPECT_EQ(json.at("targets").at(1).at("catch_up_left_seconds").to_number<double>(), 4);
+  EXPECT_TRUE(json.at("targets").at(0).at("catch_up_left_seconds").is_null());
   EXPECT_EQ(json.at("journal").at("appended_sequence").to_number<uint64_t>(), 120u);
 }
 

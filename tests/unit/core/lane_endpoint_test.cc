@@ -78,18 +78,42 @@ TEST_F(LaneEndpointTest, ANewChannelReplacesTheOldAndCountersAddUp) {
   status.set_health(internal::v1::LANE_HEALTH_HEALTHY);
   status.set_applied_writes(10);
   status.add_apply_buckets(4);
-  EXPECT_TRUE(endpoint.OnStatus(status));
-  EXPECT_FALSE(endpoint.OnStatus(status));
+  endpoint.OnStatus(status);
+  EXPECT_TRUE(endpoint.Changed());
+  EXPECT_FALSE(endpoint.Changed());
   FakeLane next;
   endpoint.Attach(next.Connect());
   EXPECT_FALSE(lane.open());
   EXPECT_EQ(lost, 0) << "there is a lane";
   EXPECT_FALSE(endpoint.greeted());
+  EXPECT_TRUE(endpoint.Changed());
   status.set_applied_writes(3);
-  EXPECT_TRUE(endpoint.OnStatus(status));
+  endpoint.OnStatus(status);
   EXPECT_EQ(endpoint.Status().applied_writes(), 13u);
   EXPECT_EQ(endpoint.Status().apply_buckets(0), 8u);
   world.Poll();
+}
+
+// Found in the lab: a lane under SIGSTOP was shown HEALTHY for as long as that lasted.
+TEST_F(LaneEndpointTest, ALaneThatSaysNothingIsNotTakenForWell) {
+  LaneEndpoint endpoint = Make();
+  endpoint.Attach(lane.Connect());
+  internal::v1::LaneMessage message;
+  message.mutable_status()->set_health(internal::v1::LANE_HEALTH_HEALTHY);
+  endpoint.OnStatus(message.status());
+  EXPECT_TRUE(endpoint.Changed());
+  world.RunFor(1'900'000'000);
+  EXPECT_EQ(endpoint.Status().health(), internal::v1::LANE_HEALTH_HEALTHY);
+  world.RunFor(200'000'000);
+  EXPECT_EQ(endpoint.Status().health(), internal::v1::LANE_HEALTH_SLOW);
+  EXPECT_TRUE(endpoint.Changed());
+  world.RunFor(8'000'000'000);
+  EXPECT_EQ(endpoint.Status().health(), internal::v1::LANE_HEALTH_STALLED);
+  EXPECT_TRUE(endpoint.Changed());
+  EXPECT_FALSE(endpoint.Changed());
+  lane.Send(message);
+  EXPECT_EQ(endpoint.Status().health(), internal::v1::LANE_HEALTH_HEALTHY);
+  EXPECT_TRUE(endpoint.Changed());
 }
 
 }  // namespace

@@ -146,7 +146,10 @@ struct TargetStatus {
   uint64_t applied_sequence = 0;  // durable there up to here, parked writes excepted
   uint64_t lag_writes = 0;
   uint64_t lag_bytes = 0;
-  absl::Duration lag_time;  // age of the oldest write that is not there; 0 if none
+  absl::Duration lag_time;        // age of the oldest write that is not there; 0 if none
+  double applied_per_second = 0;  // writes, over the last seconds
+  // Until the lag is gone at this rate; infinite while it does not shrink.
+  absl::Duration catch_up_left = absl::InfiniteDuration();
   std::vector<ParkedWrite> parked;
   uint64_t parked_writes = 0;  // all of them; `parked` may hold fewer
 };

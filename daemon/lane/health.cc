@@ -1,0 +1,86 @@
+#include "daemon/lane/health.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace tandem {
+namespace {
+
+using Health = internal::v1::LaneHealth;
+
+// Bad states, the worse the higher; 0: not a bad one.
+int Badness(Health health) {
+  switch (health) {
+    case internal::v1::LANE_HEALTH_SLOW:
+      return 1;
+    case internal::v1::LANE_HEALTH_STALLED:
+      return 2;
+    case internal::v1::LANE_HEALTH_DOWN:
+      return 3;
+    default:
+      return 0;
+  }
+}
+
+}  // namespace
+
+HealthJudge::Finding HealthJudge::Find(const HealthSigns& signs) const {
+  if (!signs.owned) return {internal::v1::LANE_HEALTH_STARTING, signs.reason};
+  if (!signs.open) {
+    return {signs.ever_open ? internal::v1::LANE_HEALTH_DOWN : internal::v1::LANE_HEALTH_STARTING,
+            signs.reason};
+  }
+  if (signs.oldest_ms >= limits_.stall_ms) {
+    return {internal::v1::LANE_HEALTH_STALLED,
+            absl::StrCat("an operation has been running for ", signs.oldest_ms / 1'000, " s")};
+  }
+  if (signs.oldest_ms >= limits_.slow_ms) {
+    return {internal::v1::LANE_HEALTH_SLOW,
+            absl::StrCat("an operation has been running for over ", limits_.slow_ms, " ms")};
+  }
+  if (probe_ms_ >= limits_.slow_ms) {
+    return {internal::v1::LANE_HEALTH_SLOW, absl::StrCat("a probe took ", probe_ms_, " ms")};
+  }
+  if (!caught_up_ && !signs.at_tail) {
+    return {internal::v1::LANE_HEALTH_CATCHING_UP, "follows the journal's backlog"};
+  }
+  return {internal::v1::LANE_HEALTH_HEALTHY, ""};
+}
+
+bool HealthJudge::Look(const HealthSigns& signs, int64_t now_ms) {
+  Finding found = Find(signs);
+  if (found.health == internal::v1::LANE_HEALTH_HEALTHY) caught_up_ = true;
+  const int before = Badness(state_);
+  const int now = Badness(found.health);
+  if (now >= 2) caught_up_ = false;
+  if (now > 0 && now >= before) {
+    last_bad_ms_ = now_ms;
+    probes_well_ = 0;
+  } else if (before > 0) {
+    // Better than the state says, but for how long?
+    const bool stayed = now_ms - last_bad_ms_ >= limits_.min_stay_ms;
+    if (!stayed || probes_well_ < limits_.good_probes) {
+      reason_ = "well again, and watched for a while before that counts";
+      return false;
+    }
+    // What is still not good begins a stay of its own.
+    last_bad_ms_ = now_ms;
+    if (now > 0) probes_well_ = 0;
+  }
+  const bool changed = found.health != state_;
+  state_ = found.health;
+  reason_ = std::move(found.reason);
+  return changed;
+}
+
+void HealthJudge::Probed(bool well, int64_t took_ms) {
+  probe_ms_ = took_ms;
+  if (well && took_ms < limits_.slow_ms) {
+    ++probes_well_;
+  } else {
+    probes_well_ = 0;
+  }
+}
+
+}  // namespace tandem
