@@ -8,6 +8,19 @@
 #include "daemon/rpc/errors.h"
 
 namespace tandem {
+namespace {
+
+using std::chrono::steady_clock;
+
+std::optional<steady_clock::time_point> SteadyDeadline(const grpc::CallbackServerContext& context) {
+  using std::chrono::system_clock;
+  const system_clock::time_point deadline = context.deadline();
+  if (deadline == system_clock::time_point::max()) return std::nullopt;
+  return steady_clock::now() +
+         std::chrono::duration_cast<steady_clock::duration>(deadline - system_clock::now());
+}
+
+}  // namespace
 
 absl::Status QueueFull() {
   return Refuse(Reason::kQueueFull, "too many writes are waiting",
@@ -30,7 +43,7 @@ std::string CallerOf(const grpc::CallbackServerContext& context) {
 }
 
 Call::Call(RpcShared& shared, grpc::CallbackServerContext* context, RpcMethod method)
-    : shared_(shared), context_(context), method_(method), deadline_(context->deadline()) {
+    : shared_(shared), context_(context), method_(method), deadline_(SteadyDeadline(*context)) {
   shared_.metrics.OnStarted(method_);
 }
 
@@ -54,9 +67,8 @@ grpc::Status Call::Conclude(const absl::Status& status) {
 }
 
 std::optional<int64_t> Call::LeftMs() const {
-  if (deadline_ == std::chrono::system_clock::time_point::max()) return std::nullopt;
-  return std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ -
-                                                               std::chrono::system_clock::now())
+  if (!deadline_.has_value()) return std::nullopt;
+  return std::chrono::duration_cast<std::chrono::milliseconds>(*deadline_ - steady_clock::now())
       .count();
 }
 

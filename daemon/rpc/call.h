@@ -77,7 +77,8 @@ class Call {
   RpcShared& shared_;
   grpc::CallbackServerContext* const context_;  // valid until the call is finished
   const RpcMethod method_;
-  const std::chrono::system_clock::time_point deadline_;
+  // By a clock that does not jump; nullopt: none.
+  const std::optional<std::chrono::steady_clock::time_point> deadline_;
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   std::atomic<int> references_{1};
   std::atomic<bool> claimed_{false};
