@@ -5,7 +5,11 @@
 
 namespace tandem {
 TargetKeeper::TargetKeeper(Env& env, const LaneOptions& options, std::string pinned_id)
-    : env_(env), options_(options), id_(std::move(pinned_id)), changed_(env.executor) {}
+    : env_(env),
+      options_(options),
+      id_(std::move(pinned_id)),
+      changed_(env.executor),
+      probed_(env.executor) {}
 
 void TargetKeeper::Start() {
   if (opening_ || stopped_) return;
@@ -33,6 +37,24 @@ void TargetKeeper::ReportFailure(const absl::Status& failure) {
 }
 
 Awaitable<bool> TargetKeeper::IsWell() {
+  // Probes use one name, so there is one at a time; one under way began before it was asked for.
+  const uint64_t wanted = probes_begun_ + 1;
+  while (probes_ended_ < wanted) {
+    if (probing_) {
+      co_await probed_.Wait();
+      continue;
+    }
+    probing_ = true;
+    const uint64_t number = ++probes_begun_;
+    well_ = co_await ProbeOnce();
+    probes_ended_ = number;
+    probing_ = false;
+    probed_.Notify();
+  }
+  co_return well_;
+}
+
+Awaitable<bool> TargetKeeper::ProbeOnce() {
   const std::shared_ptr<Target> target = target_;
   if (target == nullptr) co_return false;
   const absl::Status probed = co_await target->Probe();

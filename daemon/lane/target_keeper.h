@@ -31,7 +31,8 @@ class TargetKeeper {
   // An operation failed in a way that is the target's fault: DOWN until it opens and probes well.
   void ReportFailure(const absl::Status& failure);
 
-  // An operation failed on its path: is the target itself well? If not, it is DOWN.
+  // A probe that begins now or later: is the target itself well? If not, it is DOWN. Those who ask
+  // at the same time share one.
   Awaitable<bool> IsWell();
 
   [[nodiscard]] bool down() const { return target_ == nullptr; }
@@ -44,6 +45,7 @@ class TargetKeeper {
 
  private:
   Awaitable<void> OpenLoop();
+  Awaitable<bool> ProbeOnce();
 
   Env& env_;
   const LaneOptions& options_;
@@ -54,7 +56,12 @@ class TargetKeeper {
   bool ever_opened_ = false;
   bool failed_before_ = false;
   bool stopped_ = false;
+  bool probing_ = false;
+  bool well_ = false;
+  uint64_t probes_begun_ = 0;
+  uint64_t probes_ended_ = 0;
   Event changed_;
+  Event probed_;
 };
 
 }  // namespace tandem
