@@ -1,0 +1,45 @@
+#!/bin/bash
+# boot.sh BUILD GROUP RESULTS: runs the tests of GROUP.sh (functions test_NAME; long_NAME too if $TANDEM_LAB_LONG is set)
+# whose name lab.GROUP.NAME matches $TANDEM_LAB_FILTER, in as few boots as possible. What was seen of each is left in
+# RESULTS, for result.sh.
+set -euo pipefail
+lab=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+build=$1 group=$2 results=$3
+pattern='^test_' seconds_each=120
+if [[ -n ${TANDEM_LAB_LONG:-} ]]; then
+  pattern='^(test|long)_' seconds_each=400
+fi
+mapfile -t names < <(sed -nE "s/(${pattern}[A-Za-z0-9]+)\(\).*/\1/p" "$lab/$group.sh")
+rest=()
+for name in "${names[@]#*_}"; do
+  [[ lab.$group.$name =~ ${TANDEM_LAB_FILTER:-} ]] && rest+=("$name")
+done
+((${#rest[@]})) || { echo "no test of lab.$group matches ${TANDEM_LAB_FILTER:-}"; exit 1; }
+rm -rf "$results"
+mkdir -p "$results"
+
+# sort_out: what one boot said, into a file for each test; an unfinished one gets no status.
+sort_out() {
+  local line test=''
+  while IFS= read -r line; do
+    echo "$line"
+    case $line in
+      "lab-begin "*) test=${line#lab-begin } ;;
+      "lab-end "*)
+        read -r _ test status <<<"$line"
+        echo "$status" >"$results/$test.status"
+        test=''
+        ;;
+      *) [[ -z $test ]] || echo "$line" >>"$results/$test.log" ;;
+    esac
+  done
+}
+while ((${#rest[@]})); do
+  "$lab/run.sh" -t $((60 + seconds_each * ${#rest[@]})) "$lab/group.sh" "$build" "$lab/$group.sh" "${rest[@]}" 2>&1 |
+    sort_out || true
+  left=()
+  for name in "${rest[@]}"; do [[ -e $results/$name.log ]] || left+=("$name"); done
+  # A boot that did not even begin one test would not do so the next time.
+  ((${#left[@]} < ${#rest[@]})) || exit 1
+  rest=("${left[@]}")
+done

@@ -1,0 +1,130 @@
+#!/bin/bash
+# The daemon and its clients, for the tests of the lab. $test is the test's name: the writer, the journal's directory.
+
+user=10001 # as in a cluster, the daemon is not root: the servers' permissions and quotas count
+socket() { echo "/run/tandem/$test.sock"; }
+tree() { echo "/run/srv/$1/$test"; } # tree TARGET: what its server has of this test's writer
+
+# daemon_start [FLAG...]: the whole process tree, in a session of its own.
+daemon_start() {
+  install -d -o "$user" -g "$user" /run/tandem "/mnt/journal/$test"
+  setsid setpriv --reuid "$user" --regid "$user" --clear-groups --no-new-privs \
+    prlimit --nofile="${descriptors:-1024}" -- "$build/daemon/main/tandemd" \
+    --local-efs-path=/mnt/local --corebank-efs-path=/mnt/corebank --journal-directory="/mnt/journal/$test" \
+    --socket-path="$(socket)" --http-address=127.0.0.1:0 --writer-name="$test" --initialize-targets=true \
+    --journal-segment-bytes=4MiB --journal-max-bytes=256MiB --max-upload-bytes=16MiB --slow-limit=500ms \
+    --efs-sync-timeout=2s --retry-max=1s --parked-retry-interval=2s --dual-write-timeout=5s --drain-deadline=5s "$@" \
+    >>"/run/tandem/$test.log" 2>&1 </dev/null &
+  supervisor=$!
+}
+
+# Lines "ROLE PID" of this test's processes; without a fork, they are slow here. A process that has ended and that its
+# parent has not noticed yet has no command line.
+processes() {
+  local directory arguments role
+  for directory in /proc/[0-9]*; do
+    { mapfile -d '' -t arguments <"$directory/cmdline"; } 2>/dev/null
+    [[ " ${arguments[*]} " == *" --socket-path=/run/tandem/$test.sock "* ]] || continue
+    case " ${arguments[*]} " in
+      *" --internal-core="*) role=core ;;
+      *" --internal-target=local "*) role=local ;;
+      *" --internal-target=corebank "*) role=corebank ;;
+      *) role=supervisor ;;
+    esac
+    echo "$role ${directory#/proc/}"
+  done
+}
+# pid_of ROLE: supervisor, core, local or corebank; fails if there is none.
+pid_of() {
+  local role pid
+  while read -r role pid; do
+    [[ $role == "$1" ]] || continue
+    echo "$pid"
+    return 0
+  done < <(processes)
+  return 1
+}
+# signal_to SIGNAL ROLE: waits until there is such a process.
+signal_to() {
+  local pid
+  wait_for 20 pid_of "$2" >/dev/null || fail "no $2"
+  pid=$(pid_of "$2") && kill -"$1" "$pid"
+}
+# wait_for SECONDS COMMAND...: until the command succeeds.
+wait_for() {
+  local until=$((SECONDS + $1))
+  until "${@:2}"; do
+    ((SECONDS < until)) || return 1
+    sleep 0.1
+  done
+}
+gone() { ! kill -0 "$1" 2>/dev/null; }
+all_gone() { [[ -z $(processes) ]]; }
+# daemon_wait_exit SECONDS: leaves the supervisor's exit status in $exit_status.
+daemon_wait_exit() {
+  wait_for "$1" all_gone || fail "the daemon is still there after $1 s"
+  exit_status=0
+  wait "$supervisor" || exit_status=$?
+}
+daemon_stop() {
+  kill -TERM "$supervisor"
+  daemon_wait_exit 40
+  [[ $exit_status == 0 ]] || fail "the daemon ended with $exit_status"
+}
+ctl() { "$build/daemon/ctl/tandemctl" --socket "$(socket)" "$@"; }
+fail() {
+  echo "FAILED: $*"
+  exit 1
+}
+
+# --- the clients, which run until the test ends (load/main.cc describes the commands)
+load_start() {
+  coproc load { exec "$build/tests/lab/tandem_lab_load" "unix:$(socket)" "${writers:-4}" "${interval_ms:-100}" \
+    "$(tree local)" "$(tree corebank)" 2>&1; }
+}
+# load COMMAND...: the answer must be "ok".
+load() {
+  local answer
+  echo "$*" >&"${load[1]}" && read -r -t 300 answer <&"${load[0]}" || answer="the clients are gone"
+  [[ $answer == ok ]] || fail "$*: $answer"
+}
+report() {
+  local line
+  echo "report $test" >&"${load[1]}"
+  read -r -t 30 line <&"${load[0]}" && echo "lab-report $line"
+}
+
+# A daemon and its clients that do well; then the part of the test "before" the fault.
+begin() {
+  daemon_start "$@"
+  load_start
+  load health all HEALTHY 60
+  load answers ALL 4 60
+  load phase before
+  load answers ALL 40 60
+  load phase during
+}
+# The fault is over: everything that was acknowledged comes to both targets by itself, and the trees are the same, on
+# the servers and as the mounts show them.
+converge() {
+  load mark over
+  load phase after
+  load answers ALL 40 "${1:-120}"
+  load answers LOCAL 10 60
+  load stop 120
+  load lag0 60
+  load health all HEALTHY 60
+  verify
+}
+verify() {
+  load verify "$(tree local)"
+  load verify "$(tree corebank)"
+  load same "$(tree local)" "$(tree corebank)"
+  load verify "/mnt/local/$test"
+  load verify "/mnt/corebank/$test"
+}
+end() {
+  report
+  daemon_stop
+  load same "$(tree local)" "$(tree corebank)"
+}

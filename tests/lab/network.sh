@@ -1,0 +1,83 @@
+#!/bin/bash
+# What the network does to the targets, while clients of every level write.
+
+test_NoFault() {
+  begin
+  load answers ALL 100 60
+  converge
+  end
+}
+
+# partition SECONDS LEVEL TARGET...: the targets are cut off, writes of the level go on.
+partition() {
+  local target seconds=$1 level=$2
+  shift 2
+  begin
+  for target; do cut_off "$target"; done
+  [[ $level == none ]] || load answers "$level" $((seconds * 10)) $((seconds * 2 + 60))
+  for target; do load health "$target" 'STALLED|DOWN' 30; done
+  sleep "$seconds"
+  for target; do heal "$target"; done
+  converge
+  end
+}
+test_PartitionOfCoreBank() { partition 5 LOCAL corebank; }
+test_PartitionOfLocal() { partition 5 JOURNALED local; }
+test_PartitionOfBoth() { partition 5 none local corebank; }
+long_PartitionOfCoreBank60s() { partition 60 LOCAL corebank; }
+long_PartitionOfLocal60s() { partition 60 JOURNALED local; }
+long_PartitionOfBoth60s() { partition 60 none local corebank; }
+long_PartitionOfCoreBank180s() { partition 180 LOCAL corebank; }
+
+test_RequestsToCoreBankLost() {
+  begin
+  cut_requests corebank
+  load answers LOCAL 50 60
+  load health corebank 'STALLED|DOWN' 30
+  heal corebank
+  converge
+  end
+}
+
+# What CoreBank did is not known, and some of it is asked for again when it is back.
+test_RepliesOfCoreBankLost() {
+  begin
+  cut_replies corebank
+  load answers LOCAL 50 60
+  load health corebank 'STALLED|DOWN' 30
+  heal corebank
+  converge
+  end
+}
+
+test_Loss20Percent() {
+  begin
+  lose corebank 20%
+  lose local 20%
+  load answers ALL 40 120
+  heal corebank
+  heal local
+  converge
+  end
+}
+
+# delayed DELAY: writes of every level go on.
+delayed() {
+  begin
+  delay corebank "$1"
+  load answers LOCAL 50 60
+  load answers ALL 20 120
+  heal corebank
+  converge
+  end
+}
+test_Delay50ms() { delayed 50ms; }
+test_Delay500ms() { delayed 500ms; }
+
+test_Flapping() {
+  begin
+  flap corebank 4 2
+  load answers LOCAL 20 60
+  converge
+  end
+}

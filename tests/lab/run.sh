@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# tests/lab/run.sh [-m MEBIBYTES] [-t SECONDS] PROGRAM [ARGUMENT...]
+# Boots a user-mode Linux whose root is this machine's own file system and runs PROGRAM in it as root, with two real
+# NFSv4.1 mounts (README.md says what is there). Its output is PROGRAM's, its status is PROGRAM's; 124 when the time was
+# over, 125 when the guest could not be set up. Nothing outlives it and nothing of this machine is changed: it has
+# namespaces of its own, and a directory of its own under $TMPDIR.
+set -euo pipefail
+
+usage() {
+  sed -n '2,3p' "${BASH_SOURCE[0]}" >&2
+  exit 2
+}
+
+memory=1024 seconds=300
+while getopts m:t: flag; do
+  case $flag in
+    m) memory=$OPTARG ;;
+    t) seconds=$OPTARG ;;
+    *) usage ;;
+  esac
+done
+shift $((OPTIND - 1))
+(($#)) || usage
+
+lab=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+fail() {
+  echo "lab: $*" >&2
+  exit 125
+}
+for program in linux.uml mkfs.ext4 rpc.nfsd mount.nfs4 modprobe tc unshare; do
+  PATH=$PATH:/usr/sbin:/sbin command -v "$program" >/dev/null || fail "$program is missing (./dev lab installs it)"
+done
+export PATH=$PATH:/usr/sbin:/sbin
+((EUID == 0)) || fail "it needs root"
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/tandem-lab.XXXXXX")
+guest=''
+# shellcheck disable=SC2317  # called by the traps
+clean_up() {
+  [[ -z $guest ]] || kill -KILL "$guest" 2>/dev/null || true
+  rm -rf "$work"
+}
+trap clean_up EXIT
+trap 'exit 143' TERM
+trap 'exit 130' INT
+for disk in local corebank journal; do
+  truncate -s 4G "$work/$disk.img"
+  mkfs.ext4 -q -F -O quota -E lazy_itable_init=1,nodiscard,root_owner=0:0 "$work/$disk.img"
+done
+
+# The guest's first process cannot be given arguments with spaces, so they are in a file.
+printf '#!/bin/bash\nexec %q' "$lab/guest_init.sh" >"$work/init"
+printf ' %q' "$(realpath -- "$(command -v "$1")")" "${@:2}" >>"$work/init"
+chmod +x "$work/init"
+
+# The shell is process 1 of the namespace: user-mode Linux would spin as such. Whoever of these dies takes the rest with
+# it. The guest's memory is a file that only the guest has open; best one that is never written to a disk.
+with_parent=(setpriv --pdeathsig KILL)
+memory_in=$work
+[[ ! -w /dev/shm || $(df --output=avail -B 1M /dev/shm | tail -1) -lt $memory ]] || memory_in=/dev/shm
+TMPDIR=$memory_in "${with_parent[@]}" timeout -k 5 "$seconds" "${with_parent[@]}" \
+  unshare --pid --fork --kill-child --mount-proc --mount --net \
+  sh -c '"$@"; exit 0' sh linux.uml mem="${memory}M" rootfstype=hostfs rootflags=/ rw init="$work/init" \
+  quiet loglevel=1 ubd0="$work/local.img" ubd1="$work/corebank.img" ubd2="$work/journal.img" con=null con0=null,fd:1 \
+  </dev/null >"$work/console" 2>&1 &
+guest=$!
+
+# Lines of the console that begin with '|' are the program's, others the kernel's.
+tail -f -n +1 --pid="$guest" "$work/console" |
+  sed -u -n "s/\r$//; /^|lab-status:/{s/^|lab-status://w $work/status
+             d}; s/^|//p" &
+output=$!
+wait "$guest" || true
+wait "$output" || true
+if [[ -s $work/status ]]; then
+  exit "$(<"$work/status")"
+fi
+echo "lab: the guest did not end within $seconds s" >&2
+exit 124
