@@ -5,15 +5,18 @@ user=10001 # as in a cluster, the daemon is not root: the servers' permissions a
 socket() { echo "/run/tandem/$test.sock"; }
 tree() { echo "/run/srv/$1/$test"; } # tree TARGET: what its server has of this test's writer
 
-# daemon_start [FLAG...]: the whole process tree, in a session of its own.
+# daemon_start [FLAG...]: the whole process tree, in a session of its own. Flags win over these.
 daemon_start() {
   install -d -o "$user" -g "$user" /run/tandem "/mnt/journal/$test"
-  setsid setpriv --reuid "$user" --regid "$user" --clear-groups --no-new-privs \
-    prlimit --nofile="${descriptors:-1024}" -- "$build/daemon/main/tandemd" \
-    --local-efs-path=/mnt/local --corebank-efs-path=/mnt/corebank --journal-directory="/mnt/journal/$test" \
-    --socket-path="$(socket)" --http-address=127.0.0.1:0 --writer-name="$test" --initialize-targets=true \
-    --journal-segment-bytes=4MiB --journal-max-bytes=256MiB --max-upload-bytes=16MiB --slow-limit=500ms \
-    --efs-sync-timeout=2s --retry-max=1s --parked-retry-interval=2s --dual-write-timeout=5s --drain-deadline=5s "$@" \
+  local settings=(
+    TANDEM_LOCAL_EFS_PATH=/mnt/local TANDEM_COREBANK_EFS_PATH=/mnt/corebank TANDEM_INITIALIZE_TARGETS=true
+    TANDEM_JOURNAL_DIRECTORY="/mnt/journal/$test" TANDEM_WRITER_NAME="$test" TANDEM_HTTP_ADDRESS=127.0.0.1:0
+    TANDEM_JOURNAL_SEGMENT_BYTES=4MiB TANDEM_JOURNAL_MAX_BYTES=256MiB TANDEM_MAX_UPLOAD_BYTES=4MiB
+    TANDEM_JOURNAL_RESERVE_BYTES=4MiB TANDEM_SLOW_LIMIT=500ms TANDEM_EFS_SYNC_TIMEOUT=2s TANDEM_RETRY_MAX=1s
+    TANDEM_PARKED_RETRY_INTERVAL=2s TANDEM_DUAL_WRITE_TIMEOUT=5s TANDEM_DRAIN_DEADLINE=5s
+  )
+  setsid env "${settings[@]}" setpriv --reuid "$user" --regid "$user" --clear-groups --no-new-privs \
+    prlimit --nofile="${descriptors:-1024}" -- "$build/daemon/main/tandemd" --socket-path="$(socket)" "$@" \
     >>"/run/tandem/$test.log" 2>&1 </dev/null &
   supervisor=$!
 }

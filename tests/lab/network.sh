@@ -8,6 +8,24 @@ test_NoFault() {
   end
 }
 
+# Else no other test here would prove anything.
+test_TheComparisonNotices() {
+  local file
+  begin
+  converge
+  file=$(find "$(tree corebank)/tables" -type f | head -n 1)
+  cp -p "$file" /run/lab/kept
+  printf 'x' | dd of="$file" conv=notrunc seek=5 bs=1 status=none
+  (load verify "$(tree corebank)") && fail "a changed byte was not noticed"
+  (load same "$(tree local)" "$(tree corebank)") && fail "two different trees were not noticed"
+  cp -p /run/lab/kept "$file"
+  touch "$(tree local)/nobodys"
+  (load verify "$(tree local)") && fail "a file of nobody's was not noticed"
+  rm "$(tree local)/nobodys"
+  verify
+  end
+}
+
 # partition SECONDS LEVEL TARGET...: the targets are cut off, writes of the level go on.
 partition() {
   local target seconds=$1 level=$2

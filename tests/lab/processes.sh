@@ -69,7 +69,6 @@ test_StopOfALane() {
   lane=$(pid_of corebank)
   kill -STOP "$lane"
   load answers LOCAL 50 60
-  load health corebank 'STALLED|DOWN' 30
   kill -CONT "$lane"
   converge
   end
@@ -111,7 +110,7 @@ test_JournalDiskFull() {
 }
 
 test_JournalAtItsCap() {
-  begin --journal-max-bytes=20MiB --journal-reserve-bytes=4MiB --max-upload-bytes=4MiB
+  begin --journal-max-bytes=20MiB
   cut_off corebank
   local i
   for ((i = 0; i < 20; i++)); do

@@ -55,6 +55,7 @@ chmod +x "$work/init"
 
 # The shell is process 1 of the namespace: user-mode Linux would spin as such. Whoever of these dies takes the rest with
 # it. The guest's memory is a file that only the guest has open; best one that is never written to a disk.
+: >"$work/console"
 with_parent=(setpriv --pdeathsig KILL)
 memory_in=$work
 [[ ! -w /dev/shm || $(df --output=avail -B 1M /dev/shm | tail -1) -lt $memory ]] || memory_in=/dev/shm

@@ -1,6 +1,9 @@
 #!/bin/bash
 # What happens to the targets' servers and mounts, while clients of every level write.
 
+# parked PATH: a write to a path that begins so waits on a target.
+parked() { ctl -o json status | grep -q "\"path\": *\"$1"; }
+
 # What a target cannot take now waits; the other levels go on meanwhile, and all arrives when it is over.
 begin_then_level_local() {
   begin
@@ -53,11 +56,13 @@ test_ReadOnlyExport() {
   end
 }
 
+# Paths below it are refused on CoreBank and wait there; others flow.
 test_UnreadableDirectory() {
   begin
-  chmod 000 "$(tree corebank)/receipts"
+  chmod 000 "$(tree corebank)"/receipts/*
   load answers LOCAL 50 60
-  chmod 750 "$(tree corebank)/receipts"
+  wait_for 60 parked receipts/ || fail "nothing is parked"
+  chmod 750 "$(tree corebank)"/receipts/*
   converge
   end
 }
@@ -69,14 +74,13 @@ test_DirectoryInTheWay() {
   mkdir "$(tree corebank)/extra/taken"
   ctl --level LOCAL put --data two extra/taken >/dev/null || fail "put"
   load answers ALL 40 60
-  wait_for 60 parked || fail "nothing is parked"
+  wait_for 60 parked extra/taken || fail "nothing is parked"
   [[ -d $(tree corebank)/extra/taken ]] || fail "the directory is gone"
   rmdir "$(tree corebank)/extra/taken"
   converge
   [[ $(<"$(tree corebank)/extra/taken") == two ]] || fail "the parked write did not arrive"
   end
 }
-parked() { ctl -o json status | grep -q '"path": *"extra/taken"'; }
 
 test_MountDetached() {
   begin

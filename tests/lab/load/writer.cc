@@ -127,15 +127,19 @@ void Writer::Send(const std::vector<Operation>& operations) {
       accepted = true;
     }
     const bool hopeless = !accepted && !detail.retryable && !detail.outcome_unknown &&
+                          detail.reason != "REQUEST_ID_EXPIRED" &&
                           result.status().code() != absl::StatusCode::kResourceExhausted &&
                           result.status().code() != absl::StatusCode::kUnavailable &&
                           result.status().code() != absl::StatusCode::kDeadlineExceeded;
     if (hopeless) return Wrong(absl::StrCat(operations[0].path, ": ", result.status().ToString()));
-    if (give_up_) {
+    // The daemon forgot the id, because the clock jumped: nobody can tell any more than was told.
+    const bool forgotten = detail.reason == "REQUEST_ID_EXPIRED";
+    if (give_up_ || forgotten) {
       if (accepted) {
         Apply(operations, model_.files);
       } else {
         model_.unknown = operations;
+        stop_ = true;
       }
       return;
     }
