@@ -1,4 +1,5 @@
 #!/bin/bash
+# shellcheck disable=SC2154,SC2034  # one program with group.sh, which sources it
 # The daemon and its clients, for the tests of the lab. $test is the test's name: the writer, the journal's directory.
 
 user=10001 # as in a cluster, the daemon is not root: the servers' permissions and quotas count
@@ -85,10 +86,14 @@ load_start() {
   coproc load { exec "$build/tests/lab/tandem_lab_load" "unix:$(socket)" "${writers:-4}" "${interval_ms:-100}" \
     "$(tree local)" "$(tree corebank)" 2>&1; }
 }
+# ask COMMAND...: leaves the answer in $answer. Not in a subshell: there the clients cannot be heard.
+ask() {
+  answer="the clients are gone"
+  echo "$*" >&"${load[1]}" && read -r -t 300 answer <&"${load[0]}"
+}
 # load COMMAND...: the answer must be "ok".
 load() {
-  local answer
-  echo "$*" >&"${load[1]}" && read -r -t 300 answer <&"${load[0]}" || answer="the clients are gone"
+  ask "$@"
   [[ $answer == ok ]] || fail "$*: $answer"
 }
 report() {

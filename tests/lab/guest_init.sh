@@ -4,6 +4,7 @@
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8
 unset TMPDIR
 lab=$(dirname "${BASH_SOURCE[0]}")
+# shellcheck source=tests/lab/faults.sh
 source "$lab/faults.sh"
 
 set_up() {
@@ -38,6 +39,7 @@ else
   status=125
 fi
 echo "lab-status:$status"
+# shellcheck disable=SC2154  # coproc sets it
 wait "$console_PID"
 echo o >/proc/sysrq-trigger
 sleep 9

@@ -1,4 +1,5 @@
 #!/bin/bash
+# shellcheck disable=SC2154,SC2034  # one program with group.sh, which sources it
 # What the network does to the targets, while clients of every level write.
 
 test_NoFault() {
@@ -16,11 +17,17 @@ test_TheComparisonNotices() {
   file=$(find "$(tree corebank)/tables" -type f | head -n 1)
   cp -p "$file" /run/lab/kept
   printf 'x' | dd of="$file" conv=notrunc seek=5 bs=1 status=none
-  (load verify "$(tree corebank)") && fail "a changed byte was not noticed"
-  (load same "$(tree local)" "$(tree corebank)") && fail "two different trees were not noticed"
+  ask verify "$(tree corebank)"
+  [[ $answer == tables/*" holds "* ]] || fail "a changed byte was not noticed: $answer"
+  ask same "$(tree local)" "$(tree corebank)"
+  [[ $answer == tables/*"different contents" ]] || fail "different trees were not noticed: $answer"
+  rm "$file"
+  ask verify "$(tree corebank)"
+  [[ $answer == tables/*" is missing" ]] || fail "a missing file was not noticed: $answer"
   cp -p /run/lab/kept "$file"
   touch "$(tree local)/nobodys"
-  (load verify "$(tree local)") && fail "a file of nobody's was not noticed"
+  ask verify "$(tree local)"
+  [[ $answer == "nobodys is there"* ]] || fail "a file of nobody's was not noticed: $answer"
   rm "$(tree local)/nobodys"
   verify
   end

@@ -1,4 +1,5 @@
 #!/bin/bash
+# shellcheck disable=SC2154,SC2034  # one program with group.sh, which sources it
 # What happens to the daemon's processes while a target hangs, and clients of every level write.
 
 # killed ROLE: while CoreBank is cut off.

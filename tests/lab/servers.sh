@@ -1,4 +1,5 @@
 #!/bin/bash
+# shellcheck disable=SC2154,SC2034  # one program with group.sh, which sources it
 # What happens to the targets' servers and mounts, while clients of every level write.
 
 # parked PATH: a write to a path that begins so waits on a target.
