@@ -1,5 +1,5 @@
 #!/bin/bash
-# shellcheck disable=SC1090,SC1091,SC2034  # one program with the files that it sources
+# shellcheck disable=SC1090,SC1091,SC2034,SC2154  # one program with the files that it sources
 # In the guest: group.sh BUILD FILE TEST...: runs the tests (functions of FILE), each in a process of its own. The
 # lines "lab-begin TEST" and "lab-end TEST STATUS" surround what it says. A test that leaves a process or a mount
 # behind spoils the guest: the rest is left for another boot.

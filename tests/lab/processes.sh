@@ -64,6 +64,36 @@ test_SigtermWhileCut() {
   serving_again
 }
 
+# killed_each FAULT... -- REPAIR...: core, then CoreBank's lane, then the supervisor are killed during the outage.
+killed_each() {
+  local core fault=()
+  while [[ $1 != -- ]]; do
+    fault+=("$1")
+    shift
+  done
+  shift
+  begin
+  "${fault[@]}" || fail "the test could not do: ${fault[*]}"
+  load answers LOCAL 10 60
+  signal_to KILL core
+  load answers LOCAL 10 60
+  signal_to KILL corebank
+  load answers LOCAL 10 60
+  core=$(pid_of core)
+  kill -KILL "$supervisor"
+  wait "$supervisor"
+  wait_for 30 gone "$core" || fail "core did not end with its supervisor"
+  daemon_start
+  load answers LOCAL 10 60
+  "$@" || fail "the test could not do: $*"
+  converge
+  end
+}
+test_KillEachWhileRepliesAreLost() { killed_each cut_replies corebank -- heal corebank; }
+test_KillEachWhileServerIsStopped() { killed_each server_stop corebank -- server_start corebank; }
+test_KillEachWhileDiskIsFull() { killed_each fill_disk /run/srv/corebank -- free_disk /run/srv/corebank; }
+test_KillEachWhileReadOnly() { killed_each server_export corebank ro -- server_export corebank rw; }
+
 test_StopOfALane() {
   local lane
   begin
