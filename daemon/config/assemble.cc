@@ -73,6 +73,7 @@ LaneOptions LaneOf(const Settings& s, const TargetSettings& target) {
   lane.retry_initial_ms = s.retry_initial;
   lane.retry_max_ms = s.retry_max;
   lane.checkpoint_interval_ms = s.checkpoint_interval;
+  lane.watermark_interval_ms = s.watermark_interval;
   lane.slow_limit_ms = s.slow_limit;
   lane.health_check_interval_ms = s.health_check_interval;
   lane.health_min_stay_ms = s.health_min_stay;

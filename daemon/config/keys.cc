@@ -166,6 +166,8 @@ void AddLaneKeys(std::vector<Key>& keys) {
                       "A parked path is tried again this often"));
   keys.push_back(Time("checkpoint_interval", &S::checkpoint_interval, "200ms", 1, 60 * kSecond,
                       "A lane writes its checkpoint this often"));
+  keys.push_back(Time("watermark_interval", &S::watermark_interval, "5s", 100, kHour,
+                      "A lane writes its target's watermark file this often"));
   keys.push_back(Amount("max_parallel_paths", K::kCount, &S::max_parallel_paths, "64", 1, 4'096,
                         "Paths being written at once on one target"));
   keys.push_back(Amount("max_window_writes", K::kCount, &S::max_window_writes, "4096", 1, 1'000'000,

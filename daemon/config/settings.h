@@ -62,6 +62,7 @@ struct Settings {
   int64_t retry_max = 0;
   int64_t parked_retry_interval = 0;
   int64_t checkpoint_interval = 0;
+  int64_t watermark_interval = 0;
   uint64_t max_parallel_paths = 0;
   uint64_t max_window_writes = 0;
   uint64_t max_window_bytes = 0;

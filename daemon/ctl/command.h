@@ -59,5 +59,6 @@ void AddUploadCommand(CLI::App* app, const Globals& globals, Run* run);
 void AddQueryCommands(CLI::App* app, const Globals& globals, Run* run);
 void AddStatusCommand(CLI::App* app, const Globals& globals, Run* run);
 void AddTargetCommands(CLI::App* app, const Globals& globals, Run* run);
+void AddWatermarkCommand(CLI::App* app, const Globals& globals, Run* run);
 
 }  // namespace tandem::ctl

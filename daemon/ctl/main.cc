@@ -16,6 +16,7 @@ Examples:
   tandemctl wait 41 --level ALL --timeout 30s
   tandemctl status -o json
   tandemctl target init /mnt/corebank --name corebank
+  tandemctl watermark /mnt/corebank      how far is it? No daemon needed
 
 Levels: JOURNALED < LOCAL < ALL. JOURNALED lives and dies with the journal's volume.
 
@@ -62,6 +63,7 @@ int Main(int argc, char** argv) {
   AddQueryCommands(&app, globals, &run);
   AddStatusCommand(&app, globals, &run);
   AddTargetCommands(&app, globals, &run);
+  AddWatermarkCommand(&app, globals, &run);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

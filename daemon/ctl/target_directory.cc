@@ -1,17 +1,10 @@
 // target init, target show: on a directory, without a daemon.
-#include <fcntl.h>
-
 #include <boost/json.hpp>
 #include <iostream>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/time.h"
-#include "daemon/base/log.h"
 #include "daemon/ctl/command.h"
-#include "daemon/io/env.h"
-#include "daemon/io/system_clock.h"
-#include "daemon/io/system_random.h"
-#include "daemon/io/thread_files.h"
+#include "daemon/ctl/local_files.h"
 #include "daemon/lane/target_identity.h"
 
 namespace tandem::ctl {
@@ -26,31 +19,24 @@ struct Arguments {
 
 using Result = absl::StatusOr<TargetIdentity>;
 
-Awaitable<void> Work(Env& env, const Arguments& arguments, Result* result) {
-  auto directory = co_await env.files.Open(kNoFile, arguments.directory, O_RDONLY | O_DIRECTORY);
-  if (!directory.ok()) {
-    *result = directory.status();
-    co_return;
-  }
+Awaitable<absl::Status> Work(Env& env, FileHandle directory, const Arguments& arguments,
+                             Result* result) {
   if (arguments.init) {
     *result =
-        co_await InitializeTarget(env, *directory, arguments.name, arguments.even_if_not_empty);
+        co_await InitializeTarget(env, directory, arguments.name, arguments.even_if_not_empty);
   } else {
-    *result = co_await ReadTargetIdentity(env, *directory);
+    *result = co_await ReadTargetIdentity(env, directory);
   }
-  (co_await env.files.Close(*directory)).IgnoreError();  // a directory, synced where it changed
+  co_return result->status();
 }
 
 Result RunOn(const Arguments& arguments) {
   Result result = absl::InternalError("not run");
-  const std::unique_ptr<Logger> log = MakeNullLogger();
-  boost::asio::io_context context;
-  SystemClock clock(context.get_executor());
-  SystemRandom random;
-  ThreadFiles files(context.get_executor(), 1);
-  Env env{context.get_executor(), files, clock, random, *log};
-  Spawn(context.get_executor(), Work(env, arguments, &result));
-  context.run();
+  const absl::Status status = OnDirectory(
+      arguments.directory, [&](Env& env, FileHandle directory) -> Awaitable<absl::Status> {
+        return Work(env, directory, arguments, &result);
+      });
+  if (!status.ok()) return status;
   return result;
 }
 
@@ -70,8 +56,7 @@ absl::Status Explain(const absl::Status& status, const Arguments& arguments) {
 ExitCode Execute(const Globals& globals, const Arguments& arguments) {
   const Result identity = RunOn(arguments);
   if (!identity.ok()) return Report(globals, Explain(identity.status(), arguments));
-  const std::string created = absl::FormatTime(
-      "%Y-%m-%dT%H:%M:%E3SZ", absl::FromUnixMillis(identity->created_ms), absl::UTCTimeZone());
+  const std::string created = TimeText(identity->created_ms);
   if (globals.quiet) return kOk;
   if (globals.json) {
     std::cout << boost::json::serialize(boost::json::object{{"directory", arguments.directory},

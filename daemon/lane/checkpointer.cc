@@ -37,6 +37,12 @@ void Checkpointer::PinTarget(const std::string& target_id) {
   Request();
 }
 
+void Checkpointer::SetPublished(Sequence sequence) {
+  if (sequence <= state_.published) return;
+  state_.published = sequence;
+  Changed();
+}
+
 void Checkpointer::Changed() {
   const bool clean = version_ == saved_version_;
   ++version_;

@@ -23,6 +23,9 @@ class Checkpointer {
   // This lane belongs to that target from now on.
   void PinTarget(const std::string& target_id);
 
+  // The target's watermark says that it is complete through `sequence`.
+  void SetPublished(Sequence sequence);
+
   // Returns when all that was settled before the call is saved, or at Stop.
   Awaitable<void> WaitSaved();
 

@@ -28,6 +28,7 @@
 #include "daemon/lane/parked_store.h"
 #include "daemon/lane/path_locks.h"
 #include "daemon/lane/target_keeper.h"
+#include "daemon/lane/watermark_point.h"
 
 namespace tandem {
 
@@ -65,6 +66,14 @@ class Dispatcher {
   [[nodiscard]] bool idle() const { return entries_.empty() && !reading_; }
   // Wall time of the oldest record read and not yet settled; 0 if there is none.
   [[nodiscard]] int64_t oldest_unapplied_ms() const;
+  // How far it is; the journal is durable up to `durable`.
+  [[nodiscard]] LanePosition Position(Sequence durable) const {
+    const Sequence settled = parts_.checkpointer.state().settled.prefix();
+    return {.settled = settled,
+            .at_tail = idle() && settled >= durable,
+            .oldest_unsettled_ms = oldest_unapplied_ms(),
+            .newest_read_ms = newest_read_ms_};
+  }
   [[nodiscard]] uint64_t bytes_waiting() const { return bytes_waiting_; }
 
  private:
@@ -111,6 +120,7 @@ class Dispatcher {
   uint64_t bytes_held_ = 0;                            // payloads in memory
   uint64_t bytes_waiting_ = 0;                         // payloads of entries
   size_t running_ = 0;  // coroutines under way; one of them retries what is parked
+  int64_t newest_read_ms_ = 0;
   bool reading_ = false;
   bool woken_ = false;
   bool stopped_ = false;

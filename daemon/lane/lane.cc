@@ -15,6 +15,7 @@
 #include "daemon/lane/parked_store.h"
 #include "daemon/lane/path_question.h"
 #include "daemon/lane/target_keeper.h"
+#include "daemon/lane/watermark_publisher.h"
 
 namespace tandem {
 namespace {
@@ -53,6 +54,7 @@ class Lane::Impl {
   void Stop();
   Awaitable<void> Answer(internal::v1::PathQuery query);
   Awaitable<void> PinTarget();
+  [[nodiscard]] WatermarkPoint PointNow() const;
   Awaitable<void> DrainWatch(int64_t limit_ms);
   Awaitable<void> StatusLoop();
   void SendStatus();
@@ -69,8 +71,10 @@ class Lane::Impl {
   LaneCounters counters_;
   std::optional<LaneStateFile> state_file_;
   std::optional<ParkedStore> parked_;
-  std::optional<TargetKeeper> keeper_;
   std::optional<Checkpointer> checkpointer_;
+  std::optional<TargetClaim> claim_;
+  std::optional<TargetKeeper> keeper_;
+  std::optional<WatermarkPublisher> publisher_;
   std::optional<Dispatcher> dispatcher_;
   LaneState loaded_;
   JournalTail tail_;
@@ -102,6 +106,7 @@ Awaitable<absl::Status> Lane::Impl::Run() {
   finished_ = true;
   ended_.Notify();
   Stop();
+  if (publisher_.has_value()) publisher_->Stop();
   while (background_ > 0) co_await changed_.Wait();
   if (draining_ && status.ok()) {
     reporter_.Drained();
@@ -130,9 +135,10 @@ Awaitable<absl::Status> Lane::Impl::Follow() {
   CO_RETURN_IF_ERROR(co_await Load());
   keeper_->Start();
   changed_.Notify();
-  background_ += 2;
+  background_ += 3;
   Spawn(env_.executor, PinTarget());
   Spawn(env_.executor, ProbeLoop());
+  publisher_->Start();
   checkpointer_->Start();
   SendHello();
   while (tail_.segment == 0 && !stopping_) co_await changed_.Wait();
@@ -158,15 +164,28 @@ Awaitable<absl::Status> Lane::Impl::Load() {
   state_file_.emplace(env_, files_.directory());
   CO_ASSIGN_OR_RETURN(loaded_, co_await state_file_->Load());
   ++loaded_.generation;
+  if (loaded_.instance.IsNil()) {
+    loaded_.instance = MakeUuidV7(env_.clock.WallMs(), env_.random.Next(), env_.random.Next());
+  }
   parked_.emplace(env_, files_.parked_directory(), options_.max_parked_writes,
                   options_.max_parked_bytes);
   CO_RETURN_IF_ERROR(co_await parked_->Load());
   // Parked just before a crash, and not yet in the state.
   for (const auto& [sequence, write] : parked_->writes()) loaded_.settled.Add(sequence);
   const std::string pinned = loaded_.target_id.empty() ? options_.target_id : loaded_.target_id;
-  keeper_.emplace(env_, options_, pinned);
   checkpointer_.emplace(env_, *state_file_, loaded_, options_.checkpoint_interval_ms,
                         [this](Sequence prefix) { reporter_.Checkpoint(prefix); });
+  claim_.emplace(env_, options_, *checkpointer_);
+  keeper_.emplace(env_, options_, pinned, &*claim_);
+  publisher_.emplace(env_, options_, *checkpointer_, *keeper_, *claim_,
+                     WatermarkPublisher::Handlers{
+                         .point = [this] { return PointNow(); },
+                         .on_ended =
+                             [this] {
+                               --background_;
+                               changed_.Notify();
+                             },
+                     });
   co_return absl::OkStatus();
 }
 
@@ -191,6 +210,12 @@ Awaitable<void> Lane::Impl::PinTarget() {
   if (target != nullptr) checkpointer_->PinTarget(target->id());
   --background_;
   changed_.Notify();
+}
+
+WatermarkPoint Lane::Impl::PointNow() const {
+  LanePosition position{.settled = checkpointer_->state().settled.prefix()};
+  if (dispatcher_.has_value()) position = dispatcher_->Position(tail_.durable);
+  return WatermarkPointOf(position, parked_->writes());
 }
 
 void Lane::Impl::OnMessage(CoreMessage message) {

@@ -12,9 +12,12 @@
 namespace tandem {
 namespace {
 
-// magic, crc, saves, generation, prefix, started_limit, id length, range count; then id, ranges
-constexpr uint32_t kMagic = 0x31534c54;  // "TLS1"
-constexpr size_t kFixedBytes = 4 + 4 + 8 + 8 + 8 + 8 + 4 + 4;
+// magic, crc, saves, generation, prefix, started_limit, id length, range count, published, epoch,
+// instance; then id, ranges
+constexpr uint32_t kMagic = 0x32534c54;  // "TLS2"
+constexpr size_t kFixedBytes = 4 + 4 + 8 + 8 + 8 + 8 + 4 + 4 + 8 + 8 + 16;
+constexpr uint32_t kOldMagic = 0x31534c54;  // "TLS1": up to the range count
+constexpr size_t kOldFixedBytes = 48;
 constexpr char kNewStateName[] = "state.new";
 
 }  // namespace
@@ -30,6 +33,9 @@ std::string EncodeLaneState(const LaneState& state, uint64_t saves) {
   PutLittleEndian<uint64_t>(at + 32, state.started_limit);
   PutLittleEndian<uint32_t>(at + 40, static_cast<uint32_t>(state.target_id.size()));
   PutLittleEndian<uint32_t>(at + 44, static_cast<uint32_t>(ranges.size()));
+  PutLittleEndian<uint64_t>(at + 48, state.published);
+  PutLittleEndian<uint64_t>(at + 56, state.epoch);
+  std::copy(state.instance.bytes.begin(), state.instance.bytes.end(), at + 64);
   slot += state.target_id;
   for (const SequenceRange& range : ranges) {
     char pair[16];
@@ -46,12 +52,13 @@ absl::StatusOr<DecodedLaneState> DecodeLaneState(absl::string_view slot) {
   const auto bad = [](absl::string_view why) {
     return absl::DataLossError(absl::StrCat("lane state: ", why));
   };
-  if (slot.size() < kFixedBytes || GetLittleEndian<uint32_t>(slot.data()) != kMagic) {
-    return bad("no magic");
-  }
+  if (slot.size() < kOldFixedBytes) return bad("it is cut short");
+  const auto magic = GetLittleEndian<uint32_t>(slot.data());
+  if (magic != kMagic && magic != kOldMagic) return bad("no magic");
+  const size_t fixed_bytes = magic == kMagic ? kFixedBytes : kOldFixedBytes;
   const auto id_bytes = GetLittleEndian<uint32_t>(slot.data() + 40);
   const auto range_count = GetLittleEndian<uint32_t>(slot.data() + 44);
-  const uint64_t size = kFixedBytes + uint64_t{id_bytes} + uint64_t{range_count} * 16;
+  const uint64_t size = fixed_bytes + uint64_t{id_bytes} + uint64_t{range_count} * 16;
   if (size > slot.size()) return bad("it is cut short");
   slot = slot.substr(0, size);
   if (Crc32c(slot.substr(8)) != GetLittleEndian<uint32_t>(slot.data() + 4)) return bad("bad CRC");
@@ -60,8 +67,14 @@ absl::StatusOr<DecodedLaneState> DecodeLaneState(absl::string_view slot) {
   decoded.state.generation = GetLittleEndian<uint64_t>(slot.data() + 16);
   decoded.state.settled = SequenceSet(GetLittleEndian<uint64_t>(slot.data() + 24));
   decoded.state.started_limit = GetLittleEndian<uint64_t>(slot.data() + 32);
-  decoded.state.target_id = std::string(slot.substr(kFixedBytes, id_bytes));
-  for (const char* at = slot.data() + kFixedBytes + id_bytes; at < slot.data() + size; at += 16) {
+  if (magic == kMagic) {
+    decoded.state.published = GetLittleEndian<uint64_t>(slot.data() + 48);
+    decoded.state.epoch = GetLittleEndian<uint64_t>(slot.data() + 56);
+    std::copy_n(slot.data() + 64, decoded.state.instance.bytes.size(),
+                decoded.state.instance.bytes.begin());
+  }
+  decoded.state.target_id = std::string(slot.substr(fixed_bytes, id_bytes));
+  for (const char* at = slot.data() + fixed_bytes + id_bytes; at < slot.data() + size; at += 16) {
     const auto first = GetLittleEndian<uint64_t>(at);
     const auto last = GetLittleEndian<uint64_t>(at + 8);
     if (first < 1 || last < first) return bad("a range is not one");

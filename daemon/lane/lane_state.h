@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "daemon/base/sequence_set.h"
+#include "daemon/base/uuid.h"
 #include "daemon/io/env.h"
 
 namespace tandem {
@@ -18,6 +19,9 @@ struct LaneState {
   std::string target_id;       // the identity this lane is pinned to; "" before the first opening
   SequenceSet settled;         // applied and durable on the target, or parked
   Sequence started_limit = 0;  // nothing above this was ever started
+  Sequence published = 0;      // what the target's watermark says is at least this
+  uint64_t epoch = 0;          // the highest that a lane may have taken on the target
+  Uuid instance;               // of this lane's states, made at its first start; nil: none yet
 };
 
 // Two slots in one file, written in turn, each with a CRC: a torn write leaves the other one.

@@ -26,6 +26,7 @@ struct LaneOptions {
   int64_t retry_initial_ms = 50;  // doubles up to retry_max_ms
   int64_t retry_max_ms = 5'000;
   int64_t checkpoint_interval_ms = 200;
+  int64_t watermark_interval_ms = 5'000;      // the target's watermark is written this often
   int64_t slow_limit_ms = 1'000;              // an operation still running this long: SLOW
   int64_t stall_limit_ms = 10'000;            // and this long: STALLED
   int64_t health_check_interval_ms = 5'000;   // between probes of a target that is well

@@ -19,30 +19,16 @@ constexpr int64_t kNfsType = 0x6969;  // f_type of statfs(2)
 Awaitable<absl::StatusOr<std::unique_ptr<Target>>> Target::Open(Env& env,
                                                                 const LaneOptions& options,
                                                                 std::string pinned_id,
-                                                                bool suspicious) {
+                                                                bool suspicious,
+                                                                TargetClaim* claim) {
   std::unique_ptr<Target> target(new Target(env, options));
   target->id_ = std::move(pinned_id);
   CO_ASSIGN_OR_RETURN(const FileHandle top,
                       co_await env.files.Open(kNoFile, options.target_path, kDirectoryFlags));
   // Owns `top` from here on.
   Directories whole(env, top, 8, suspicious);
-  CO_RETURN_IF_ERROR(co_await target->CheckMount(top));
-  absl::Status identified = co_await target->CheckIdentity(top);
-  if (absl::IsNotFound(identified) && options.initialize_target && target->id_.empty()) {
-    auto made = co_await InitializeTarget(env, top, options.target, false);
-    if (!made.ok()) co_return Annotate(made.status(), "initializing the target");
-    target->id_ = made->target_id;
-    env.log.Info("target_initialized",
-                 {{"target", options.target}, {"target_id", made->target_id}});
-    identified = absl::OkStatus();
-  }
-  if (absl::IsNotFound(identified)) {
-    co_return absl::FailedPreconditionError(
-        "the directory has no identity: it is not an initialized target, or its mount is missing "
-        "(tandemctl target init makes one)");
-  }
-  CO_RETURN_IF_ERROR(identified);
-  const std::string own = absl::StrCat(kReservedDirectory, "/writers/", options.writer);
+  CO_RETURN_IF_ERROR(co_await target->Admit(top, claim));
+  const std::string own = OwnDirectoryOf(options.writer);
   CO_ASSIGN_OR_RETURN(target->own_, co_await whole.Get(own, true, true));
   CO_ASSIGN_OR_RETURN(const DirectoryRef root, co_await whole.Get(options.writer_root, true, true));
   // A handle of its own for the cache of what is beneath.
@@ -58,6 +44,28 @@ Awaitable<absl::StatusOr<std::unique_ptr<Target>>> Target::Open(Env& env,
   if (target->on_nfs_) target->directories_->NeverSync();
   CO_RETURN_IF_ERROR(co_await target->ProbeWrite());
   co_return target;
+}
+
+// Nothing of the writer's is touched before all of this holds.
+Awaitable<absl::Status> Target::Admit(FileHandle top, TargetClaim* claim) {
+  CO_RETURN_IF_ERROR(co_await CheckMount(top));
+  absl::Status identified = co_await CheckIdentity(top);
+  if (absl::IsNotFound(identified) && options_.initialize_target && id_.empty()) {
+    auto made = co_await InitializeTarget(env_, top, options_.target, false);
+    if (!made.ok()) co_return Annotate(made.status(), "initializing the target");
+    id_ = made->target_id;
+    env_.log.Info("target_initialized",
+                  {{"target", options_.target}, {"target_id", made->target_id}});
+    identified = absl::OkStatus();
+  }
+  if (absl::IsNotFound(identified)) {
+    co_return absl::FailedPreconditionError(
+        "the directory has no identity: it is not an initialized target, or its mount is missing "
+        "(tandemctl target init makes one)");
+  }
+  CO_RETURN_IF_ERROR(identified);
+  if (claim != nullptr) CO_RETURN_IF_ERROR(co_await claim->Check(top));
+  co_return absl::OkStatus();
 }
 
 Awaitable<absl::Status> Target::CheckMount(FileHandle directory) {
@@ -92,6 +100,17 @@ Awaitable<absl::Status> Target::CheckIdentity(FileHandle directory) {
 }
 
 Awaitable<absl::Status> Target::Probe() {
+  CO_RETURN_IF_ERROR(co_await Look());
+  // The writer's root itself has to let names be looked up.
+  const std::string root_name = absl::StrCat(
+      options_.target_path, "/", options_.writer_root.empty() ? "." : options_.writer_root);
+  CO_ASSIGN_OR_RETURN(const FileHandle root,
+                      co_await env_.files.Open(kNoFile, root_name, kDirectoryFlags));
+  CO_RETURN_IF_ERROR(co_await env_.files.Close(root));
+  co_return co_await ProbeWrite();
+}
+
+Awaitable<absl::Status> Target::Look() {
   CO_ASSIGN_OR_RETURN(const FileHandle top,
                       co_await env_.files.Open(kNoFile, options_.target_path, kDirectoryFlags));
   absl::Status status = co_await CheckIdentity(top);
@@ -102,13 +121,7 @@ Awaitable<absl::Status> Target::Probe() {
   if (stat->device != device_ || stat->inode != inode_) {
     co_return absl::UnavailableError("the target's directory was replaced");
   }
-  // The writer's root itself has to let names be looked up.
-  const std::string root_name = absl::StrCat(
-      options_.target_path, "/", options_.writer_root.empty() ? "." : options_.writer_root);
-  CO_ASSIGN_OR_RETURN(const FileHandle root,
-                      co_await env_.files.Open(kNoFile, root_name, kDirectoryFlags));
-  CO_RETURN_IF_ERROR(co_await env_.files.Close(root));
-  co_return co_await ProbeWrite();
+  co_return absl::OkStatus();
 }
 
 Awaitable<absl::Status> Target::ProbeWrite() {

@@ -9,6 +9,7 @@
 #include "daemon/lane/directories.h"
 #include "daemon/lane/open_files.h"
 #include "daemon/lane/options.h"
+#include "daemon/lane/target_claim.h"
 
 namespace tandem {
 
@@ -16,19 +17,25 @@ namespace tandem {
 class Target {
  public:
   // Opens the directory, checks that it is a mount (if required) and has the identity `pinned_id`
-  // ("" : any; options.initialize_target: makes one where there is none), makes the writer's root,
-  // and proves that it can be written. `suspicious`: it failed before, so no sync is trusted
-  // unseen. Errors say what is wrong, for status and log.
+  // ("" : any; options.initialize_target: makes one where there is none) and what `claim` asks for
+  // (null: nothing), makes the writer's root, and proves that it can be written. `suspicious`: it
+  // failed before, so no sync is trusted unseen. Errors say what is wrong, for status and log.
   static Awaitable<absl::StatusOr<std::unique_ptr<Target>>> Open(Env& env,
                                                                  const LaneOptions& options,
                                                                  std::string pinned_id,
-                                                                 bool suspicious);
+                                                                 bool suspicious,
+                                                                 TargetClaim* claim = nullptr);
 
-  // Is it still the directory that was opened, with its identity, and can it be written? A real
-  // create, write, sync and delete. Never inside the writer's own files.
+  // Is it still the directory that was opened, with its identity? Only looks.
+  Awaitable<absl::Status> Look();
+
+  // The same, and can it be written? A real create, write, sync and delete. Never inside the
+  // writer's own files.
   Awaitable<absl::Status> Probe();
 
   [[nodiscard]] Directories& directories() { return *directories_; }
+  // `.tandem/writers/<writer>`
+  [[nodiscard]] Directory& own() { return *own_; }
   [[nodiscard]] OpenFiles& files() { return files_; }
   // What files with content are opened with besides: on NFS past the page cache, where a write then
   // needs no worker of the kernel, and is on permanent storage when it is done.
@@ -39,6 +46,7 @@ class Target {
   Target(Env& env, const LaneOptions& options)
       : env_(env), options_(options), files_(env, options.max_open_files) {}
 
+  Awaitable<absl::Status> Admit(FileHandle top, TargetClaim* claim);
   Awaitable<absl::Status> CheckIdentity(FileHandle directory);
   Awaitable<absl::Status> CheckMount(FileHandle directory);
   Awaitable<absl::Status> ProbeWrite();

@@ -4,10 +4,12 @@
 #include <utility>
 
 namespace tandem {
-TargetKeeper::TargetKeeper(Env& env, const LaneOptions& options, std::string pinned_id)
+TargetKeeper::TargetKeeper(Env& env, const LaneOptions& options, std::string pinned_id,
+                           TargetClaim* claim)
     : env_(env),
       options_(options),
       id_(std::move(pinned_id)),
+      claim_(claim),
       changed_(env.executor),
       probed_(env.executor) {}
 
@@ -66,7 +68,7 @@ Awaitable<bool> TargetKeeper::ProbeOnce() {
 Awaitable<void> TargetKeeper::OpenLoop() {
   int64_t delay_ms = options_.retry_initial_ms;
   while (!stopped_) {
-    auto opened = co_await Target::Open(env_, options_, id_, failed_before_);
+    auto opened = co_await Target::Open(env_, options_, id_, failed_before_, claim_);
     if (opened.ok()) {
       target_ = *std::move(opened);
       id_ = target_->id();

@@ -15,7 +15,9 @@ namespace tandem {
 // lane's process holds the target's lock.
 class TargetKeeper {
  public:
-  TargetKeeper(Env& env, const LaneOptions& options, std::string pinned_id);
+  // `claim`: see Target::Open.
+  TargetKeeper(Env& env, const LaneOptions& options, std::string pinned_id,
+               TargetClaim* claim = nullptr);
 
   // Starts opening.
   void Start();
@@ -50,6 +52,7 @@ class TargetKeeper {
   Env& env_;
   const LaneOptions& options_;
   std::string id_;
+  TargetClaim* claim_;
   std::shared_ptr<Target> target_;
   std::string reason_ = "not opened yet";
   bool opening_ = false;

@@ -1,10 +1,12 @@
 #include "tests/sim/checker.h"
 
 #include <algorithm>
+#include <set>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "daemon/lane/watermark.h"
 #include "daemon/model/path.h"
 
 namespace tandem {
@@ -32,6 +34,29 @@ std::pair<uint64_t, uint64_t> RangeOf(const Operation& operation, const Operatio
     default:
       return {0, result.size};
   }
+}
+
+// Is every byte of begin..end as it is in one of the states? The first state is the least.
+bool IsOneOf(const std::optional<std::string>& found, const std::vector<ModelContent>& states,
+             uint64_t begin, uint64_t end) {
+  const auto explained = [&](auto matches) {
+    return std::any_of(states.begin(), states.end(), matches);
+  };
+  if (!found) return explained([](const ModelContent& state) { return state == nullptr; });
+  if (!states[0]) return explained([](const ModelContent& state) { return state != nullptr; });
+  const std::string& content = *found;
+  for (uint64_t i = begin; i < end; ++i) {
+    const bool good = explained([&](const ModelContent& state) {
+      // A file that is gone may be there again already, and not yet have its bytes.
+      if (i >= content.size()) return !state || i >= state->size();
+      // What a later write is about to fill may be zeros after a crash.
+      if (content[i] == '\0' && (!state || i >= state->size())) return true;
+      if (!state) return false;
+      return i < state->size() && (*state)[i] == content[i];
+    });
+    if (!good) return false;
+  }
+  return true;
 }
 
 // The first difference of two trees.
@@ -137,6 +162,7 @@ void Checker::OnRefused(const SimRequest& request, Reason reason, Sequence low, 
 }
 
 void Checker::CheckView() {
+  TakeWatermarks();
   if (!node_.core()) return;
   const CoreView view = node_.core()->View();
   if (view.durable > view.appended) Fail("durable > appended");
@@ -168,29 +194,8 @@ void Checker::TryToExplainRefusals(Sequence at) {
 void Checker::CheckClaim(const Claim& claim) {
   const Applied& applied = operations_.at(claim.sequence);
   const std::vector<ModelContent> states = model_.Since(claim.path, claim.sequence);
-  const auto explained = [&](auto matches) {
-    return std::any_of(states.begin(), states.end(), matches);
-  };
-  bool good = true;
-  if (!claim.content) {
-    good = explained([](const ModelContent& state) { return state == nullptr; });
-  } else if (!states[0]) {
-    good = explained([](const ModelContent& state) { return state != nullptr; });
-  } else {
-    const auto [begin, end] = RangeOf(applied.operation, applied.result);
-    const std::string& content = *claim.content;
-    for (uint64_t i = begin; i < end && good; ++i) {
-      good = explained([&](const ModelContent& state) {
-        // A file that is gone may be there again already, and not yet have its bytes.
-        if (i >= content.size()) return !state || i >= state->size();
-        // What a later write is about to fill may be zeros after a crash.
-        if (content[i] == '\0' && (!state || i >= state->size())) return true;
-        if (!state) return false;
-        return i < state->size() && (*state)[i] == content[i];
-      });
-    }
-  }
-  if (good) return;
+  const auto [begin, end] = RangeOf(applied.operation, applied.result);
+  if (IsOneOf(claim.content, states, begin, end)) return;
   Fail(absl::StrCat(
       "#", applied.request, " (sequence ", claim.sequence, ") was said to be durable on ",
       node_.target_disk(claim.target).options().name, " but ", claim.path, " was ",
@@ -219,8 +224,50 @@ void Checker::Finish() {
                       ", which was so at no point from ", refusal.low, " to ", refusal.high));
   }
   for (const Claim& claim : claims_) CheckClaim(claim);
+  for (const WatermarkClaim& claim : watermarks_) CheckWatermark(claim);
   CheckTrees(/*durable=*/false, "when quiet");
   CheckTrees(/*durable=*/true, "durably, when quiet");
+}
+
+void Checker::TakeWatermarks() {
+  for (size_t target = 0; target < node_.targets(); ++target) {
+    const SimDisk& disk = node_.target_disk(target);
+    const auto file = disk.ReadFile(".tandem/writers/w/watermark.json", /*durable=*/true);
+    if (!file) continue;
+    const auto watermark = DecodeWatermark(*file);
+    if (!watermark.ok()) return Fail(absl::StrCat("watermark: ", watermark.status().ToString()));
+    Sequence& last = last_watermark_[target];
+    if (watermark->sequence < last) {
+      return Fail(absl::StrCat("the watermark of ", disk.options().name, " went back from ", last,
+                               " to ", watermark->sequence));
+    }
+    if (watermark->sequence == last) continue;
+    last = watermark->sequence;
+    watermarks_.push_back({last, target, disk.Tree(/*durable=*/true)});
+  }
+}
+
+// Every path is there as it was at the watermark, or as later writes made it.
+void Checker::CheckWatermark(const WatermarkClaim& claim) {
+  std::set<std::string> paths;
+  for (const auto& [sequence, applied] : operations_) {
+    paths.insert(applied.operation.path);
+    if (applied.operation.type == OperationType::kRename) {
+      paths.insert(applied.operation.new_path);
+    }
+  }
+  for (const std::string& path : paths) {
+    const std::vector<ModelContent> states = model_.Since(path, claim.sequence);
+    const auto found = claim.tree.find(path);
+    const std::optional<std::string> content =
+        found == claim.tree.end() ? std::nullopt : std::optional(found->second);
+    if (IsOneOf(content, states, 0, states[0] ? states[0]->size() : 0)) continue;
+    return Fail(absl::StrCat("the watermark of ", node_.target_disk(claim.target).options().name,
+                             " said ", claim.sequence, " but ", path, " was ",
+                             content ? absl::StrCat("'", Shown(*content), "'") : "absent",
+                             ", should have been ",
+                             states[0] ? absl::StrCat("'", Shown(*states[0]), "'") : "absent"));
+  }
 }
 
 void Checker::CheckTrees(bool durable, const std::string& when) {

@@ -38,6 +38,12 @@ class Checker {
   // Trees only, after Finish.
   void CheckTrees(bool durable, const std::string& when);
 
+  // What the target's watermark file said last.
+  [[nodiscard]] Sequence watermark(size_t target) const {
+    const auto found = last_watermark_.find(target);
+    return found == last_watermark_.end() ? 0 : found->second;
+  }
+
   void Fail(std::string what) {
     if (failure_.empty()) failure_ = std::move(what);
   }
@@ -57,6 +63,12 @@ class Checker {
     std::string path;
     std::optional<std::string> content;
   };
+  // What a target's disk durably had when its watermark file said this.
+  struct WatermarkClaim {
+    Sequence sequence;
+    size_t target;
+    std::map<std::string, std::string> tree;
+  };
   struct Refusal {
     SimRequest request;
     Reason reason;
@@ -68,12 +80,16 @@ class Checker {
   void TakeClaims(const SimRequest& request, const WriteReply& reply);
   void TryToExplainRefusals(Sequence at);
   void CheckClaim(const Claim& claim);
+  void TakeWatermarks();
+  void CheckWatermark(const WatermarkClaim& claim);
 
   SimNode& node_;
   std::map<Sequence, Applied> operations_;
   std::map<Sequence, size_t> accepted_;  // sequence -> request, where only that is known
   std::map<size_t, std::vector<Sequence>> sequences_;  // of each request
   std::vector<Claim> claims_;
+  std::vector<WatermarkClaim> watermarks_;
+  std::map<size_t, Sequence> last_watermark_;  // of each target
   std::vector<Refusal> refusals_;
   Model model_;
   std::string failure_;

@@ -78,6 +78,7 @@ LaneOptions SimNode::MakeLaneOptions(size_t target) const {
   options.retry_initial_ms = 5;
   options.retry_max_ms = 100;
   options.checkpoint_interval_ms = 30;
+  options.watermark_interval_ms = 70;
   options.slow_limit_ms = 100;
   options.stall_limit_ms = 1'000;
   options.parked_retry_interval_ms = 400;

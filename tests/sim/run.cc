@@ -201,7 +201,8 @@ std::string Run::WhyNotQuiet() {
   const CoreView view = node_.core()->View();
   if (view.journal_state != JournalState::kServing)
     return absl::StrCat("journal: ", view.journal_reason);
-  for (const TargetView& target : view.targets) {
+  for (size_t i = 0; i < view.targets.size(); ++i) {
+    const TargetView& target = view.targets[i];
     if (target.parked_count > 0) return absl::StrCat(target.name, " has parked writes");
     // While it opens its target a lane may be in the middle of proving that it can write there.
     if (target.status.health() != internal::v1::LANE_HEALTH_HEALTHY) {
@@ -210,6 +211,9 @@ std::string Run::WhyNotQuiet() {
     if (target.lag_writes > 0 || target.applied < view.durable) {
       return absl::StrCat(target.name, " applied ", target.applied, " of ", view.durable, ", lag ",
                           target.lag_writes, ", ", target.status.ShortDebugString());
+    }
+    if (checker_.watermark(i) < view.durable) {
+      return absl::StrCat(target.name, " has the watermark ", checker_.watermark(i));
     }
   }
   return "";

@@ -9,7 +9,12 @@ namespace tandem {
 namespace {
 
 LaneState SomeState(Sequence prefix) {
-  LaneState state{.generation = 3, .target_id = "0190-id", .started_limit = prefix + 100};
+  LaneState state{.generation = 3,
+                  .target_id = "0190-id",
+                  .started_limit = prefix + 100,
+                  .published = prefix - 1,
+                  .epoch = 17,
+                  .instance = MakeUuidV7(5, 6, 7)};
   state.settled = SequenceSet(prefix);
   state.settled.Add(prefix + 2, prefix + 5);
   state.settled.Add(prefix + 9);
@@ -20,6 +25,9 @@ void ExpectEqual(const LaneState& a, const LaneState& b) {
   EXPECT_EQ(a.generation, b.generation);
   EXPECT_EQ(a.target_id, b.target_id);
   EXPECT_EQ(a.started_limit, b.started_limit);
+  EXPECT_EQ(a.published, b.published);
+  EXPECT_EQ(a.epoch, b.epoch);
+  EXPECT_EQ(a.instance, b.instance);
   EXPECT_EQ(a.settled.prefix(), b.settled.prefix());
   EXPECT_EQ(a.settled.Ranges(), b.settled.Ranges());
 }

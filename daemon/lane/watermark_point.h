@@ -1,0 +1,32 @@
+// How far a lane is, at one moment: what its watermark may say.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "daemon/base/sequence_set.h"
+#include "daemon/lane/parked_store.h"
+
+namespace tandem {
+
+struct WatermarkPoint {
+  Sequence sequence = 0;     // all up to here is on the target, nothing of it parked
+  int64_t complete_ms = 0;   // so is all that was accepted up to this wall time; 0: unknown
+  bool at_tail = false;      // and all that there is in the journal
+  uint64_t parked = 0;       // writes
+  std::string inconsistent;  // see Watermark
+};
+
+// What a lane knows of itself; wall times in milliseconds since 1970, 0: none.
+struct LanePosition {
+  Sequence settled = 0;             // all up to here is durable on the target, or parked
+  bool at_tail = false;             // that is all there is
+  int64_t oldest_unsettled_ms = 0;  // of the records it has read
+  int64_t newest_read_ms = 0;
+};
+
+[[nodiscard]] WatermarkPoint WatermarkPointOf(const LanePosition& position,
+                                              const std::map<Sequence, ParkedWrite>& parked);
+
+}  // namespace tandem

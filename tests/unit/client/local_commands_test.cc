@@ -1,0 +1,91 @@
+// tandemctl's commands on a target's directory, with no daemon anywhere.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/json.hpp>
+#include <filesystem>
+#include <fstream>
+
+#include "daemon/lane/watermark.h"
+#include "tests/unit/client/command.h"
+
+namespace tandem::client {
+namespace {
+
+using testing::HasSubstr;
+
+class LocalCommandsTest : public testing::Test {
+ protected:
+  LocalCommandsTest() {
+    std::string name = testing::TempDir() + "tandemctl-XXXXXX";
+    directory_ = mkdtemp(name.data());
+    target_ = directory_ + "/target";
+    std::filesystem::create_directory(target_);
+  }
+  ~LocalCommandsTest() override { std::filesystem::remove_all(directory_); }
+
+  CommandResult Run(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), TANDEMCTL);
+    return RunCommand(arguments, directory_);
+  }
+
+  void Write(const std::string& writer, const std::string& name, const std::string& bytes) {
+    const std::string own = target_ + "/" + OwnDirectoryOf(writer);
+    std::filesystem::create_directories(own);
+    std::ofstream(own + "/" + name) << bytes;
+  }
+
+  static Watermark Of(const std::string& writer) {
+    return {.writer = writer,
+            .target = "corebank",
+            .sequence = 41,
+            .complete_ms = 1'700'000'000'000,
+            .written_ms = 1'700'000'001'000};
+  }
+
+  std::string directory_;
+  std::string target_;
+};
+
+TEST_F(LocalCommandsTest, WatermarkListsEveryWriter) {
+  Write("payments-0", "watermark.json", EncodeWatermark(Of("payments-0")));
+  Write("ledger-0", "watermark.json", EncodeWatermark(Of("ledger-0")));
+  const CommandResult table = Run({"watermark", target_});
+  EXPECT_EQ(table.exit_code, 0) << table.errors;
+  EXPECT_THAT(table.output, HasSubstr("2023-11-14T22:13:20.000Z"));
+  EXPECT_LT(table.output.find("ledger-0"), table.output.find("payments-0"));
+  const CommandResult json = Run({"watermark", target_, "-o", "json"});
+  EXPECT_EQ(json.exit_code, 0) << json.errors;
+  const boost::json::array all = boost::json::parse(json.output).as_array();
+  ASSERT_EQ(all.size(), 2u);
+  EXPECT_EQ(all[1].at("writer").as_string(), "payments-0");
+  EXPECT_EQ(all[1].at("sequence").to_number<int>(), 41);
+  EXPECT_EQ(all[1].at("label").as_string(), "CONSISTENT");
+}
+
+TEST_F(LocalCommandsTest, WatermarkSaysByItsExitCodeThatATargetIsNotWhole) {
+  Watermark watermark = Of("w");
+  watermark.parked = 1;
+  Write("w", "watermark.json", EncodeWatermark(watermark));
+  EXPECT_EQ(Run({"watermark", target_}).exit_code, 10);
+  watermark.parked = 0;
+  watermark.inconsistent = "somebody else was here";
+  Write("w", "watermark.json", EncodeWatermark(watermark));
+  const CommandResult result = Run({"watermark", target_});
+  EXPECT_EQ(result.exit_code, 10);
+  EXPECT_THAT(result.output, HasSubstr("INCONSISTENT: somebody else was here"));
+}
+
+TEST_F(LocalCommandsTest, WatermarkSaysWhatItCannotRead) {
+  const CommandResult none = Run({"watermark", target_});
+  EXPECT_EQ(none.exit_code, 1);
+  EXPECT_THAT(none.errors, HasSubstr("nobody has written to it"));
+  Write("w", "watermark.json", "{}");
+  const CommandResult damaged = Run({"watermark", target_});
+  EXPECT_EQ(damaged.exit_code, 1);
+  EXPECT_THAT(damaged.output, HasSubstr("unreadable"));
+  EXPECT_EQ(Run({"watermark", directory_ + "/nowhere"}).exit_code, 1);
+}
+
+}  // namespace
+}  // namespace tandem::client
