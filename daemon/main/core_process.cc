@@ -24,6 +24,9 @@
 namespace tandem {
 namespace {
 
+constexpr int64_t kAnswerMs = 1'000;
+constexpr int64_t kOrphanAnswerMs = 100;
+
 using internal::v1::CoreMessage;
 using internal::v1::LaneMessage;
 
@@ -61,7 +64,8 @@ class CoreProcess final : public Core::Listener {
   absl::Status Ready() const;
   std::string RenderMetrics() const;
   void WaitForSignal();
-  Awaitable<void> Drain();
+  // Waits so long for the targets, then so long for calls to take their answers; ends the process.
+  Awaitable<void> Drain(int64_t deadline_ms, int64_t answer_ms);
   void End(int status);
   int ExitStatusOf(const absl::Status& failure) const;
 
@@ -163,9 +167,10 @@ absl::Status CoreProcess::StartLanes() {
                      },
                  .on_closed =
                      [this](const absl::Status& why) {
-                       // Nobody would restart what dies from here on.
+                       // Nobody would restart what dies from here on, and a successor may already
+                       // wait for the journal: what is journaled is safe.
                        env_.log.Error("supervisor_gone", {{"error", why}});
-                       if (!draining_) Spawn(env_.executor, Drain());
+                       if (!draining_) Spawn(env_.executor, Drain(0, kOrphanAnswerMs));
                      }});
   return absl::OkStatus();
 }
@@ -223,22 +228,21 @@ void CoreProcess::WaitForSignal() {
       End(draining_ ? status_ : 0);
       return;
     }
-    Spawn(env_.executor, Drain());
+    Spawn(env_.executor, Drain(config_.drain_deadline_ms, kAnswerMs));
     WaitForSignal();
   });
 }
 
-Awaitable<void> CoreProcess::Drain() {
+Awaitable<void> CoreProcess::Drain(int64_t deadline_ms, int64_t answer_ms) {
   draining_ = true;
   status_ = 0;
   OnHealth();
-  const int64_t deadline_ms = config_.drain_deadline_ms;
   env_.log.Info("draining", {{"deadline_ms", deadline_ms}});
   const int64_t started_ns = env_.clock.MonotonicNs();
   // First the journal's way out: calls that wait for a level get their answers on the way.
   const absl::Status drained = co_await core_->Drain(deadline_ms);
   if (!drained.ok()) env_.log.Warning("drain_incomplete", {{"error", drained}});
-  if (rpc_ != nullptr) co_await rpc_->Shutdown(1'000);
+  if (rpc_ != nullptr) co_await rpc_->Shutdown(answer_ms);
   env_.log.Info("drained", {{"duration_ms", (env_.clock.MonotonicNs() - started_ns) / 1'000'000}});
   End(0);
 }

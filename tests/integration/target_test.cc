@@ -152,6 +152,20 @@ TEST_F(TargetTest, AStoppedLaneDoesNotStopTheOthersWrites) {
   ExpectRecovery();
 }
 
+// Found in the lab: core waited for the target as long as a drain may take, and its successor found
+// the journal locked and gave up.
+TEST_F(TargetTest, WithoutItsSupervisorCoreLetsGoOfTheJournalWhateverTheTargetsOwe) {
+  fs::remove(workspace_.corebank());
+  daemon_.Start({.keys = {{"drain_deadline", "1h"}}});
+  ExpectDown("No such file or directory");
+  daemon_.Kill("supervisor");
+  ASSERT_TRUE(WaitUntil([&] { return daemon_.Processes().empty(); }));
+  daemon_.Start();
+  ASSERT_TRUE(client_->Put("after", "x", {.level = Level::kLocal}).ok());
+  fs::create_directory(workspace_.corebank());
+  ExpectRecovery();
+}
+
 TEST_F(TargetTest, SigtermDrainsWhatTheTargetsOwe) {
   daemon_.Start();
   ASSERT_TRUE(daemon_.WaitServing());
