@@ -22,6 +22,37 @@ std::optional<steady_clock::time_point> SteadyDeadline(const grpc::CallbackServe
 
 }  // namespace
 
+absl::Status CheckPayload(uint64_t bytes, const RpcShared& shared) {
+  if (bytes <= shared.max_write_bytes) return absl::OkStatus();
+  return Refuse(Reason::kPayloadTooLarge,
+                absl::StrCat("over ", shared.max_write_bytes, " bytes; use an upload"));
+}
+
+void LiveCalls::Enter() {
+  const std::lock_guard lock(mutex_);
+  ++count_;
+}
+
+void LiveCalls::Leave() {
+  absl::AnyInvocable<void()> idle;
+  {
+    const std::lock_guard lock(mutex_);
+    if (--count_ == 0) idle = std::exchange(idle_, nullptr);
+  }
+  if (idle) idle();
+}
+
+void LiveCalls::WhenIdle(absl::AnyInvocable<void()> idle) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (count_ > 0) {
+      idle_ = std::move(idle);
+      return;
+    }
+  }
+  idle();
+}
+
 absl::Status QueueFull() {
   return Refuse(Reason::kQueueFull, "too many writes are waiting",
                 {.retry_after_ms = kDefaultRetryMs});
@@ -44,6 +75,7 @@ std::string CallerOf(const grpc::CallbackServerContext& context) {
 
 Call::Call(RpcShared& shared, grpc::CallbackServerContext* context, RpcMethod method)
     : shared_(shared), context_(context), method_(method), deadline_(SteadyDeadline(*context)) {
+  shared_.live.Enter();
   shared_.metrics.OnStarted(method_);
 }
 

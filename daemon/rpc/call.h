@@ -7,10 +7,12 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
 
+#include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "daemon/base/log.h"
 #include "daemon/metrics/rpc_metrics.h"
@@ -20,11 +22,43 @@
 
 namespace tandem {
 
+// The calls of ours that gRPC has not let go of. Any thread.
+class LiveCalls {
+ public:
+  void Enter();
+  void Leave();
+  // Calls `idle` once, when there is none: now, or on the thread of the last one's end.
+  void WhenIdle(absl::AnyInvocable<void()> idle);
+
+ private:
+  std::mutex mutex_;
+  uint64_t count_ = 0;
+  absl::AnyInvocable<void()> idle_;
+};
+
+// May change while calls are served. Any thread.
+class RequestDefaults {
+ public:
+  explicit RequestDefaults(const ConvertOptions& options) { Set(options); }
+  void Set(const ConvertOptions& options) {
+    level_.store(options.default_level, std::memory_order_relaxed);
+    wait_ms_.store(options.default_wait_ms, std::memory_order_relaxed);
+  }
+  [[nodiscard]] ConvertOptions Get() const {
+    return {.default_level = level_.load(std::memory_order_relaxed),
+            .default_wait_ms = wait_ms_.load(std::memory_order_relaxed)};
+  }
+
+ private:
+  std::atomic<Level> level_;
+  std::atomic<int64_t> wait_ms_;
+};
+
 // What the calls of one server share; outlives them all.
 struct RpcShared {
-  ConvertOptions convert;
+  RequestDefaults convert;
   StatusInfo status;
-  uint64_t max_chunk_bytes;   // of an upload's one message
+  uint64_t max_write_bytes;   // payload of a request, or of an upload's one message
   size_t max_stream_pending;  // writes of one stream that are not answered yet
   Executor executor;          // core's
   Inbox& inbox;
@@ -33,8 +67,12 @@ struct RpcShared {
   Budget& queued_bytes;  // payloads on the way to core
   RpcMetrics& metrics;
   Logger& log;
+  LiveCalls live = {};
+  std::atomic<bool> closing = false;  // calls that begin now are refused
 };
 
+// PAYLOAD_TOO_LARGE, before a too large payload takes room that others could have.
+[[nodiscard]] absl::Status CheckPayload(uint64_t bytes, const RpcShared& shared);
 [[nodiscard]] absl::Status QueueFull();
 [[nodiscard]] absl::Status ShuttingDown();
 // Core let go of a write without an answer.
@@ -59,6 +97,12 @@ class Call {
   // Holds one reference: gRPC's.
   Call(RpcShared& shared, grpc::CallbackServerContext* context, RpcMethod method);
   virtual ~Call() = default;
+
+  // gRPC has let go of it.
+  void Done() {
+    shared_.live.Leave();
+    Unref();
+  }
 
   // True for the one who may, and must, answer.
   [[nodiscard]] bool Claim() { return !claimed_.exchange(true, std::memory_order_acq_rel); }

@@ -14,7 +14,8 @@ class WaitDurableCall final : public UnaryCall {
       : UnaryCall(shared, context, RpcMethod::kWaitDurable), response_(response) {}
 
   void Start(const v1::WaitDurableRequest& request) {
-    absl::StatusOr<WaitRequest> wait = FromProto(request, shared().convert);
+    if (shared().closing) return Answer(ShuttingDown());
+    absl::StatusOr<WaitRequest> wait = FromProto(request, shared().convert.Get());
     if (!wait.ok()) return Answer(wait.status());
     if (!shared().calls->TryTake(1)) return Answer(QueueFull());
     counted_ = true;
@@ -53,6 +54,7 @@ class GetWriteCall final : public UnaryCall {
       : UnaryCall(shared, context, RpcMethod::kGetWrite), response_(response) {}
 
   void Start(const v1::GetWriteRequest& request) {
+    if (shared().closing) return Answer(ShuttingDown());
     const absl::StatusOr<WriteKey> key = FromProto(request);
     if (!key.ok()) return Answer(key.status());
     shared().inbox.Push(
@@ -77,6 +79,7 @@ class GetStatusCall final : public UnaryCall {
       : UnaryCall(shared, context, RpcMethod::kGetStatus), response_(response) {}
 
   void Start() {
+    if (shared().closing) return Answer(ShuttingDown());
     shared().inbox.Push([call = CallRef<GetStatusCall>(this)](Core* core) { call->Run(core); });
   }
 

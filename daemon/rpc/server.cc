@@ -5,7 +5,9 @@
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/resource_quota.h>
 
+#include <boost/asio/basic_waitable_timer.hpp>
 #include <chrono>
+#include <memory>
 #include <thread>
 #include <utility>
 
@@ -18,12 +20,18 @@
 namespace tandem {
 namespace {
 
-// What a message has besides its payload: paths, ids, batch framing.
-constexpr uint64_t kMessageOverheadBytes = 64 << 10;
+// What a message may have besides the payload that is allowed: paths, ids, batch framing; and so
+// much of a payload that is too large that the caller is told so by us. gRPC itself says no more
+// than RESOURCE_EXHAUSTED, without a reason.
+constexpr uint64_t kMessageOverheadBytes = 4 << 20;
 constexpr int kMaxMetadataBytes = 16 << 10;
 constexpr int kMaxPingStrikes = 2;
 constexpr int kHandshakeTimeoutMs = 5'000;
 constexpr char kOverallService[] = "";  // of the health service
+
+using std::chrono::steady_clock;
+using Timer = boost::asio::basic_waitable_timer<steady_clock,
+                                                boost::asio::wait_traits<steady_clock>, Executor>;
 
 bool IsServing(const TargetView& target) {
   switch (target.status.health()) {
@@ -65,9 +73,9 @@ class RpcServer::Impl {
         core(the_core),
         inbox(executor, the_core),
         queued_bytes(options.max_queued_bytes),
-        shared{.convert = options.convert,
+        shared{.convert = RequestDefaults(options.convert),
                .status = options.status,
-               .max_chunk_bytes = options.max_write_bytes,
+               .max_write_bytes = options.max_write_bytes,
                .max_stream_pending = options.max_stream_pending,
                .executor = executor,
                .inbox = inbox,
@@ -109,7 +117,7 @@ class RpcServer::Impl {
   }
 
   void UpdateHealth() {
-    if (closing) return;
+    if (shared.closing) return;
     const CoreView view = core.View();
     grpc::HealthCheckServiceInterface* health = server->GetHealthCheckService();
     const bool writable = view.journal_state == JournalState::kServing;
@@ -118,6 +126,20 @@ class RpcServer::Impl {
     for (const TargetView& target : view.targets) {
       health->SetServingStatus(absl::StrCat("target/", target.name), IsServing(target));
     }
+  }
+
+  // gRPC's own shutdown would also wait for those who watch the health, who never end by
+  // themselves.
+  Awaitable<void> WaitForCalls(int64_t deadline_ms) {
+    idle_timer->expires_after(std::chrono::milliseconds(deadline_ms));
+    co_await AwaitCallback<int>([this](absl::AnyInvocable<void(int)> done) {
+      idle_timer->async_wait(
+          [resume = std::move(done)](boost::system::error_code) mutable { resume(0); });
+      // It may come long after, when nobody waits any more.
+      shared.live.WhenIdle([timer = idle_timer, executor = shared.executor] {
+        boost::asio::post(executor, [timer] { timer->cancel(); });
+      });
+    });
   }
 
   const RpcOptions options;
@@ -130,7 +152,7 @@ class RpcServer::Impl {
   std::unique_ptr<SocketFile> socket;
   int tcp_port = 0;
   std::unique_ptr<grpc::Server> server;
-  bool closing = false;
+  const std::shared_ptr<Timer> idle_timer = std::make_shared<Timer>(shared.executor);
   std::thread closer;  // waits for gRPC's shutdown, which blocks
 };
 
@@ -145,20 +167,21 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(RpcOptions options, 
 RpcServer::RpcServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 RpcServer::~RpcServer() = default;
 
+void RpcServer::SetDefaults(const ConvertOptions& defaults) { impl_->shared.convert.Set(defaults); }
+
 void RpcServer::UpdateHealth() { impl_->UpdateHealth(); }
 
 Awaitable<void> RpcServer::Shutdown(int64_t deadline_ms) {
-  impl_->closing = true;
+  impl_->shared.closing = true;
   impl_->server->GetHealthCheckService()->Shutdown();
-  co_await AwaitCallback<int>(
-      [impl = impl_.get(), deadline_ms](absl::AnyInvocable<void(int)> done) {
-        impl->closer = std::thread([impl, deadline_ms, resume = std::move(done)]() mutable {
-          impl->server->Shutdown(std::chrono::system_clock::now() +
-                                 std::chrono::milliseconds(deadline_ms));
-          boost::asio::post(impl->shared.executor,
-                            [resume = std::move(resume)]() mutable { resume(0); });
-        });
-      });
+  co_await impl_->WaitForCalls(deadline_ms);
+  co_await AwaitCallback<int>([impl = impl_.get()](absl::AnyInvocable<void(int)> done) {
+    impl->closer = std::thread([impl, resume = std::move(done)]() mutable {
+      impl->server->Shutdown(std::chrono::system_clock::now());
+      boost::asio::post(impl->shared.executor,
+                        [resume = std::move(resume)]() mutable { resume(0); });
+    });
+  });
   impl_->closer.join();
   impl_->inbox.Close();
 }

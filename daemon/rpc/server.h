@@ -46,8 +46,12 @@ class RpcServer {
   // Core's view changed: tells those who ask or watch the health service.
   void UpdateHealth();
 
-  // Takes no new calls, gives those under way `deadline_ms` to be answered, then cancels them. Core
-  // must keep running meanwhile; health says NOT_SERVING from now on. Call it once.
+  // What requests mean that do not say, from now on.
+  void SetDefaults(const ConvertOptions& defaults);
+
+  // Refuses new calls (SHUTTING_DOWN), gives those under way `deadline_ms` to be answered, then
+  // cancels what is left: at once if that is only who watches the health or asks the reflection.
+  // Core must keep running meanwhile; health says NOT_SERVING from now on. Call it once.
   Awaitable<void> Shutdown(int64_t deadline_ms);
 
   // The TCP port it listens on; 0 without TCP.

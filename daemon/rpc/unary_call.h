@@ -10,7 +10,7 @@ namespace tandem {
 
 class UnaryCall : public grpc::ServerUnaryReactor, public Call {
  public:
-  void OnDone() final { Unref(); }
+  void OnDone() final { Done(); }
 
  protected:
   using Call::Call;
@@ -66,11 +66,13 @@ class WriteCall final : public UnaryCall {
 
   // Takes the request apart. gRPC's thread.
   void Start(Request&& request) {
-    absl::StatusOr<WriteRequest> write = FromProto(std::move(request), shared().convert);
+    if (shared().closing) return Answer(ShuttingDown());
+    absl::StatusOr<WriteRequest> write = FromProto(std::move(request), shared().convert.Get());
     if (!write.ok()) return Answer(write.status());
+    bytes_ = PayloadBytes(*write);
+    if (absl::Status status = CheckPayload(bytes_, shared()); !status.ok()) return Answer(status);
     if (!shared().calls->TryTake(1)) return Answer(QueueFull());
     counted_ = true;
-    bytes_ = PayloadBytes(*write);
     if (!shared().queued_bytes.TryTake(bytes_)) return Answer(QueueFull());
     write_ = *std::move(write);
     write_.wait_timeout_ms = EffectiveWaitMs(write_.wait_timeout_ms, LeftMs());

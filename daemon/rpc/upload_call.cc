@@ -40,7 +40,7 @@ void UploadCall::OnReadDone(bool ok) {
 void UploadCall::Open(v1::UploadHeader&& header) {
   if (header_seen_) return Abandon(Refuse(Reason::kArgumentInvalid, "a second header"));
   header_seen_ = true;
-  absl::StatusOr<UploadRequest> upload = FromProto(std::move(header), shared().convert);
+  absl::StatusOr<UploadRequest> upload = FromProto(std::move(header), shared().convert.Get());
   if (!upload.ok()) return Abandon(upload.status());
   if (!shared().calls->TryTake(1)) return Abandon(QueueFull());
   counted_ = true;
@@ -52,9 +52,8 @@ void UploadCall::Add(std::string data) {
   if (!header_seen_) {
     return Abandon(Refuse(Reason::kArgumentInvalid, "the upload does not begin with a header"));
   }
-  if (data.size() > shared().max_chunk_bytes) {
-    return Abandon(Refuse(Reason::kPayloadTooLarge,
-                          absl::StrCat("a chunk is over ", shared().max_chunk_bytes, " bytes")));
+  if (absl::Status status = CheckPayload(data.size(), shared()); !status.ok()) {
+    return Abandon(std::move(status));
   }
   if (data.empty()) return ReadNext();
   shared().inbox.Push([call = CallRef<UploadCall>(this), chunk = std::move(data)](

@@ -16,12 +16,12 @@ class UploadCall final : public grpc::ServerReadReactor<v1::UploadRequest>, publ
   UploadCall(RpcShared& shared, grpc::CallbackServerContext* context, v1::UploadResponse* response)
       : Call(shared, context, RpcMethod::kUpload), response_(response) {}
 
-  void Start() { ReadNext(); }
+  void Start() { shared().closing ? Abandon(ShuttingDown()) : ReadNext(); }
 
   void OnReadDone(bool ok) override;
   void OnSendInitialMetadataDone(bool ok) override;
   void OnCancel() override;
-  void OnDone() override { Unref(); }
+  void OnDone() override { Done(); }
 
   void Deliver(absl::StatusOr<WriteReply> reply);
   void Fail(const absl::Status& status);

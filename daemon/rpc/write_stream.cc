@@ -23,9 +23,10 @@ class WriteStream::PendingWrite {
 
   absl::Status Take(absl::StatusOr<WriteRequest> write) {
     if (!write.ok()) return write.status();
+    bytes_ = PayloadBytes(*write);
+    if (absl::Status status = CheckPayload(bytes_, stream_->shared()); !status.ok()) return status;
     if (!stream_->calls_->TryTake(1)) return QueueFull();
     counted_ = true;
-    bytes_ = PayloadBytes(*write);
     if (!stream_->shared().queued_bytes.TryTake(bytes_)) return QueueFull();
     write_ = *std::move(write);
     write_.wait_timeout_ms = EffectiveWaitMs(write_.wait_timeout_ms, stream_->LeftMs());
@@ -77,10 +78,12 @@ void WriteStream::Accept() {
   absl::Status status;
   switch (request_.write_case()) {
     case v1::WriteStreamRequest::kSingle:
-      status = pending->Take(FromProto(std::move(*request_.mutable_single()), shared().convert));
+      status =
+          pending->Take(FromProto(std::move(*request_.mutable_single()), shared().convert.Get()));
       break;
     case v1::WriteStreamRequest::kBatch:
-      status = pending->Take(FromProto(std::move(*request_.mutable_batch()), shared().convert));
+      status =
+          pending->Take(FromProto(std::move(*request_.mutable_batch()), shared().convert.Get()));
       break;
     case v1::WriteStreamRequest::WRITE_NOT_SET:
       status = Refuse(Reason::kArgumentInvalid, "neither single nor batch is set");

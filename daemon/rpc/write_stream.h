@@ -19,12 +19,15 @@ class WriteStream final
   WriteStream(RpcShared& shared, grpc::CallbackServerContext* context)
       : Call(shared, context, RpcMethod::kWriteStream), calls_(shared.calls) {}
 
-  void Start() { StartRead(&request_); }
+  void Start() {
+    if (shared().closing && Claim()) return Finish(Conclude(ShuttingDown()));
+    StartRead(&request_);
+  }
 
   void OnReadDone(bool ok) override;
   void OnWriteDone(bool ok) override;
   void OnCancel() override;
-  void OnDone() override { Unref(); }
+  void OnDone() override { Done(); }
 
  private:
   class PendingWrite;

@@ -90,6 +90,43 @@ TEST_F(HealthTest, ATargetsHealthIsItsOwnAndDoesNotTouchTheServices) {
   }
 }
 
+// grpc.health.v1.Health.Watch of everything; nobody but the server ends it.
+class Watcher : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
+ public:
+  explicit Watcher(grpc::GenericStub& stub) : request_(Bytes("")) {
+    stub.PrepareBidiStreamingCall(&context_, "/grpc.health.v1.Health/Watch", grpc::StubOptions(),
+                                  this);
+    StartWriteLast(&request_, grpc::WriteOptions());
+    StartRead(&response_);
+    StartCall();
+  }
+  void OnReadDone(bool ok) override {
+    if (!ok) return;
+    if (++answers_ == 1) first_.set_value();
+    StartRead(&response_);
+  }
+  void OnDone(const grpc::Status&) override { done_.set_value(); }
+  void WaitForFirst() { first_.get_future().get(); }
+  void WaitForEnd() { done_.get_future().get(); }
+
+ private:
+  grpc::ClientContext context_;
+  grpc::ByteBuffer request_;
+  grpc::ByteBuffer response_;
+  int answers_ = 0;
+  std::promise<void> first_;
+  std::promise<void> done_;
+};
+
+TEST_F(HealthTest, AnOpenWatchDoesNotHoldTheShutdown) {
+  StartServer();
+  grpc::GenericStub stub(channel_);
+  Watcher watcher(stub);
+  watcher.WaitForFirst();
+  StopServer(3'600'000);
+  watcher.WaitForEnd();
+}
+
 // Sends one request, keeps the first answer.
 class Reflector : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
  public:

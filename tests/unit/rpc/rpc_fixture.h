@@ -68,6 +68,20 @@ std::string IdOf(int number);
 
 v1::WriteRequest PutRequest(int id, const std::string& path, const std::string& data);
 
+// One asynchronous Write that a test can wait for.
+struct AsyncWrite {
+  void Start(v1::TandemService::Stub& stub) {
+    stub.async()->Write(&context, &request, &response,
+                        [this](const grpc::Status& status) { done.set_value(status); });
+  }
+  grpc::Status Wait() { return done.get_future().get(); }
+
+  grpc::ClientContext context;
+  v1::WriteRequest request;
+  v1::WriteResponse response;
+  std::promise<grpc::Status> done;
+};
+
 class RpcTest : public testing::Test {
  protected:
   RpcTest();

@@ -8,20 +8,6 @@
 namespace tandem {
 namespace {
 
-// One asynchronous Write that a test can wait for.
-struct AsyncWrite {
-  void Start(v1::TandemService::Stub& stub) {
-    stub.async()->Write(&context, &request, &response,
-                        [this](const grpc::Status& status) { done.set_value(status); });
-  }
-  grpc::Status Wait() { return done.get_future().get(); }
-
-  grpc::ClientContext context;
-  v1::WriteRequest request;
-  v1::WriteResponse response;
-  std::promise<grpc::Status> done;
-};
-
 TEST_F(RpcTest, AWriteIsAnsweredWithWhatCoreSays) {
   StartServer();
   grpc::ClientContext context;
@@ -232,41 +218,6 @@ TEST_F(RpcTest, ACancelledCallIsFinishedAndCoresLateAnswerIsIgnored) {
   EXPECT_EQ(metrics_.handled(RpcMethod::kWrite, 0), 0);
 }
 
-TEST_F(RpcTest, AShutdownEndsCallsThatCoreNeverAnswers) {
-  core_.hold = true;
-  StartServer();
-  AsyncWrite write;
-  write.request = PutRequest(1, "a", "b");
-  write.Start(*stub_);
-  Until([](MemoryCore& core) { return core.held() == 1; });
-  StopServer(1);
-  EXPECT_FALSE(write.Wait().ok());
-  OnCore([](MemoryCore& core) { core.Release(); });  // far too late
-}
-
-TEST_F(RpcTest, AShutdownWaitsForAnswersThatComeInTime) {
-  core_.hold = true;
-  StartServer();
-  AsyncWrite write;
-  write.request = PutRequest(1, "a", "b");
-  write.Start(*stub_);
-  Until([](MemoryCore& core) { return core.held() == 1; });
-  boost::asio::post(io_, [this] { boost::asio::post(io_, [this] { core_.Release(); }); });
-  StopServer(60'000);
-  EXPECT_TRUE(write.Wait().ok());
-}
-
-TEST_F(RpcTest, AServerThatIsDestroyedWithCallsInFlightDoesNotHang) {
-  core_.hold = true;
-  StartServer();
-  AsyncWrite write;
-  write.request = PutRequest(1, "a", "b");
-  write.Start(*stub_);
-  Until([](MemoryCore& core) { return core.held() == 1; });
-  OnCore([this](MemoryCore&) { server_.reset(); });
-  EXPECT_FALSE(write.Wait().ok());
-}
-
 TEST_F(RpcTest, AWriteThatCoreDropsHasAnUnknownOutcome) {
   core_.hold = true;
   StartServer();
@@ -316,17 +267,6 @@ TEST_F(RpcTest, TheStatusShowsCoresViewAndTheDaemonsData) {
   EXPECT_EQ(status.targets(0).lag_time().seconds(), 1);
   EXPECT_EQ(status.targets(0).lag_time().nanos(), 250'000'000);
   EXPECT_EQ(status.targets(0).parked(0).path(), "\xff/x");
-}
-
-TEST_F(RpcTest, AMessageOverTheLimitIsRefusedBeforeItIsParsed) {
-  options_.max_write_bytes = 1'000;
-  StartServer();
-  grpc::ClientContext context;
-  v1::WriteResponse response;
-  const grpc::Status status =
-      stub_->Write(&context, PutRequest(1, "a", std::string(70'000, 'x')), &response);
-  EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
-  EXPECT_EQ(OnCore([](MemoryCore& core) { return core.writes.size(); }), 0u);
 }
 
 }  // namespace
