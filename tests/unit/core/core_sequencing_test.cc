@@ -175,7 +175,7 @@ TEST_F(CoreSequencing, AFullJournalPushesBack) {
   EXPECT_EQ(Run(AppendOf("f"))->result().offset, 1u);
 }
 
-TEST_F(CoreSequencing, Rule06AFullQueueSaysSoWithADelay) {
+TEST_F(CoreSequencing, Promise6AFullQueueSaysSoWithADelay) {
   options.max_waiting_writes = 2;
   core.reset();
   Start();
@@ -193,7 +193,7 @@ TEST_F(CoreSequencing, Rule06AFullQueueSaysSoWithADelay) {
   EXPECT_TRUE(Run(AppendOf("f"))->ok());
 }
 
-TEST_F(CoreSequencing, Rule06PayloadThatIsNotJournaledIsBounded) {
+TEST_F(CoreSequencing, Promise6PayloadThatIsNotJournaledIsBounded) {
   options.max_waiting_bytes = 10;
   core.reset();
   Start();

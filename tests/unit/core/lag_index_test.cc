@@ -40,7 +40,7 @@ TEST(LagIndex, BytesAddUp) {
   EXPECT_EQ(index.Bytes(2, 1), 0u);
 }
 
-TEST(Rule06Bounded, AMonthsOutageDoesNotGrowTheIndex) {
+TEST(Promise6Bounded, AMonthsOutageDoesNotGrowTheIndex) {
   LagIndex index;
   for (Sequence i = 1; i <= 400'000; ++i) index.Add(i, static_cast<int64_t>(i) * 20, 1, true);
   EXPECT_LE(index.samples(), 65'536u);

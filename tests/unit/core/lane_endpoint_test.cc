@@ -60,7 +60,7 @@ TEST_F(LaneEndpointTest, WatermarkMessagesCoalesceWhileTheLaneDoesNotRead) {
   EXPECT_EQ(lane.sent().size(), 2u);
 }
 
-TEST_F(LaneEndpointTest, Rule06QuestionsOfALaneThatDoesNotAnswerAreBounded) {
+TEST_F(LaneEndpointTest, Promise6QuestionsOfALaneThatDoesNotAnswerAreBounded) {
   LaneEndpoint endpoint = Make();
   endpoint.Attach(lane.Connect());
   for (uint64_t i = 1; i <= LaneEndpoint::kMaxQuestions; ++i) EXPECT_TRUE(endpoint.Ask(i, "p"));

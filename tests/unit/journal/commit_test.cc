@@ -108,6 +108,21 @@ TEST_F(CommitTest, GroupsSpanManySegmentsAndAllAreReadable) {
   ExpectReadable(1, journal().recovery().last, 2000);
 }
 
+// Chunks of an upload are records like any other: a payment waits for one group of them at most.
+TEST_F(CommitTest, Rule13AGroupsBytesAreCapped) {
+  OpenAndStart();
+  for (int i = 0; i < 30; ++i) {
+    std::vector<Record> records;
+    records.push_back(MakeRecord(journal().next_sequence(), 1000));
+    journal().Append(std::move(records));
+  }
+  WaitDurable(30);
+  EXPECT_GE(listener().groups.size(), 2u);
+  for (const uint64_t records : listener().groups) {
+    EXPECT_LE(records, options_.group_bytes / 1000 + 1);
+  }
+}
+
 TEST_F(CommitTest, ABatchLargerThanAGroupIsNotSplit) {
   OpenAndStart();
   AppendGroup(30, 1000, true);
@@ -209,7 +224,7 @@ TEST_F(CommitTest, WhatAFailedSyncLeftInTheCacheIsNotTakenForDurableByTheNextPro
   ExpectReadable(1, last);
 }
 
-TEST_F(CommitTest, IdleJournalIsMarkedOnce) {
+TEST_F(CommitTest, Rule06IdleJournalIsMarkedOnce) {
   OpenAndStart();
   AppendGroup();
   const uint64_t segment = journal().tail().segment;

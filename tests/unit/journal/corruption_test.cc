@@ -181,14 +181,14 @@ TEST_F(CorruptionTest, ARecycledSegmentShowsOnlyItsOwnRecords) {
   EXPECT_EQ(Visited(), Range(journal().recovery().first, last));
 }
 
-TEST_F(CorruptionTest, AValidGroupAfterDamageIsRefused) {
+TEST_F(CorruptionTest, Rule06AValidGroupAfterDamageIsRefused) {
   WriteGroups(4);
   const uint64_t offset = RecordsOf(1)[2].offset;
   ASSERT_TRUE(disk_.Overwrite(SegmentPath(1), offset, std::string(200, '\0')));
   ExpectDamage(TryOpen(), 1, offset, 3);
 }
 
-TEST_F(CorruptionTest, AWitnessBeyondTheCutIsRefused) {
+TEST_F(CorruptionTest, Rule06AWitnessBeyondTheCutIsRefused) {
   WriteGroups(3);
   const uint64_t offset = RecordsOf(1)[2].offset;
   Flip(1, offset + 20);
