@@ -37,11 +37,14 @@ class StderrLogger final : public Logger {
             "tandem", std::make_shared<spdlog::sinks::stderr_sink_mt>(), pool_,
             spdlog::async_overflow_policy::overrun_oldest)),
         role_(JsonString(role)) {
-    logger_->set_level(SpdlogLevel(minimum));
+    SetLevel(minimum);
     logger_->set_pattern(R"({"time":"%Y-%m-%dT%H:%M:%S.%fZ","level":"%l","pid":%P,%v})",
                          spdlog::pattern_time_type::utc);
     logger_->flush_on(spdlog::level::info);
   }
+
+  // Final: it is called by the constructor.
+  void SetLevel(LogLevel minimum) final { logger_->set_level(SpdlogLevel(minimum)); }
 
   void Log(LogLevel level, absl::string_view event, std::vector<LogField> fields) override {
     if (!logger_->should_log(SpdlogLevel(level))) return;

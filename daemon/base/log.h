@@ -37,6 +37,8 @@ class Logger {
   virtual ~Logger() = default;
   // `event` is a stable snake_case name that people and machines search for.
   virtual void Log(LogLevel level, absl::string_view event, std::vector<LogField> fields) = 0;
+  // The least level that is kept from now on. A logger that keeps all, or nothing, ignores it.
+  virtual void SetLevel(LogLevel /*minimum*/) {}
 
   void Debug(absl::string_view event, std::vector<LogField> fields = {}) {
     Log(LogLevel::kDebug, event, std::move(fields));

@@ -184,7 +184,7 @@ LoadedConfig LoadConfig(const ConfigSources& sources) {
   Config& config = loaded.config;
   config.embedded = loaded.request.file.empty() && !given.contains("targets") &&
                     !given.contains("local_efs_path") && !given.contains("corebank_efs_path");
-  Origins origins;
+  Origins& origins = loaded.origins;
   for (const auto& [name, value] : given) origins[name] = value.where;
   Merge(given, config.embedded, config.settings, loaded.errors);
   ExpandTargets(config.embedded, origins, config.settings, loaded.errors);
@@ -194,6 +194,16 @@ LoadedConfig LoadConfig(const ConfigSources& sources) {
     Validate(config.settings, origins, sources.places, loaded.errors);
   }
   if (loaded.errors.empty()) Assemble(config);
+  return loaded;
+}
+
+LoadedConfig LoadEffective(const std::string& text) {
+  LoadedConfig loaded;
+  GivenValues given;
+  ReadYaml("effective configuration", text, given, loaded.errors);
+  Merge(given, /*embedded=*/false, loaded.config.settings, loaded.errors);
+  if (loaded.config.settings.targets.empty()) loaded.errors.push_back("no target was handed down");
+  if (loaded.errors.empty()) Assemble(loaded.config);
   return loaded;
 }
 

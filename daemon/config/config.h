@@ -84,6 +84,8 @@ struct LoadedConfig {
   Config config;                    // usable only if there are no errors
   std::vector<std::string> errors;  // "<file>:<line>:<column>: ...", all that were found
   std::string help;                 // the text of --help
+  // Where each key that was given was given ("tandem.yaml:3:5", "TANDEM_X", "--x").
+  std::map<std::string, std::string, std::less<>> origins;
 };
 
 // Reads, merges and checks. Touches no target: a hung mount cannot hang it.
@@ -91,6 +93,23 @@ struct LoadedConfig {
 
 // The effective configuration as a file that LoadConfig reads back to the same.
 [[nodiscard]] std::string PrintConfig(const Config& config);
+
+// The configuration from a text that PrintConfig made of a checked one; nothing else counts, and
+// what belongs together is not checked again: a daemon's processes all run what its first one
+// checked.
+[[nodiscard]] LoadedConfig LoadEffective(const std::string& text);
+
+struct Reload {
+  Config config;                          // to run from now on; the old one if there are errors
+  std::vector<std::string> changed;       // keys that take effect
+  std::vector<std::string> need_restart;  // keys that differ, but take effect at a restart only
+  std::vector<std::string> errors;
+};
+
+// `running` with what `fresh`, read while it runs, changes of the keys that may change (keys.h).
+// All or nothing: with any error nothing changes.
+[[nodiscard]] Reload PlanReload(const Config& running, const LoadedConfig& fresh,
+                                const Places& places);
 
 // Does what the command line asks for (--help, --version, --check-config, --print-config) or
 // reports the errors; returns the exit status (0, or 78 for a bad configuration), or nullopt when

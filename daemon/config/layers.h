@@ -33,7 +33,7 @@ void ReadEnvironment(const std::map<std::string, std::string>& environment, Give
 void ReadCommandLine(const std::vector<std::string>& arguments, GivenValues& given,
                      LoadedConfig& loaded);
 
-// Where each key of the effective settings was given; "default" where it was not.
+// Where each key of the effective settings was given; not in it where it was not.
 using Origins = std::map<std::string, std::string, std::less<>>;
 
 // Checks that no single key shows: nested directories, limits that contradict each other, TLS.

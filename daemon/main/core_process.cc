@@ -33,12 +33,14 @@ using internal::v1::LaneMessage;
 // Owner: the process's main thread.
 class CoreProcess final : public Core::Listener {
  public:
-  CoreProcess(const Config& config, UniqueFd control, ProcessEnv& process)
+  CoreProcess(const Config& config, const SharedText& shared, UniqueFd control, ProcessEnv& process)
       : config_(config),
+        shared_(shared),
         process_(process),
         env_(process.env()),
         control_(std::move(control)),
         signals_(process.context(), SIGTERM, SIGINT),
+        hangup_(process.context(), SIGHUP),
         metrics_({.version = TANDEM_VERSION,
                   .compiler = __VERSION__,
                   .start_time_ms = SystemWallMs(),
@@ -64,16 +66,21 @@ class CoreProcess final : public Core::Listener {
   absl::Status Ready() const;
   std::string RenderMetrics() const;
   void WaitForSignal();
+  void WaitForHangup();
+  void ReadAgain();
+  ConvertOptions RequestDefaults() const;
   // Waits so long for the targets, then so long for calls to take their answers; ends the process.
   Awaitable<void> Drain(int64_t deadline_ms, int64_t answer_ms);
   void End(int status);
   int ExitStatusOf(const absl::Status& failure) const;
 
-  const Config& config_;
+  Config config_;
+  const SharedText& shared_;
   ProcessEnv& process_;
   Env& env_;
   UniqueFd control_;
   boost::asio::signal_set signals_;
+  boost::asio::signal_set hangup_;
   Metrics metrics_;
   std::unique_ptr<HttpListener> http_;
   std::unique_ptr<Core> core_;
@@ -86,6 +93,8 @@ class CoreProcess final : public Core::Listener {
 
 Awaitable<void> CoreProcess::Main() {
   WaitForSignal();
+  WaitForHangup();
+  ReadAgain();  // a SIGHUP that came before now was ignored
   absl::Status status = StartHttp();
   if (status.ok()) status = co_await StartCore();
   if (status.ok()) status = StartLanes();
@@ -184,8 +193,7 @@ absl::Status CoreProcess::StartRpc() {
                  .cert_file = rpc.tls_certificate_file,
                  .key_file = rpc.tls_key_file,
                  .client_ca_file = rpc.tls_client_ca_file};
-  options.convert = {.default_level = rpc.default_level,
-                     .default_wait_ms = rpc.dual_write_timeout_ms};
+  options.convert = RequestDefaults();
   options.status = {.version = TANDEM_VERSION,
                     .writer = config_.core.writer,
                     .started_ms = SystemWallMs(),
@@ -233,6 +241,34 @@ void CoreProcess::WaitForSignal() {
   });
 }
 
+void CoreProcess::WaitForHangup() {
+  hangup_.async_wait([this](const boost::system::error_code& error, int) {
+    if (error) return;
+    ReadAgain();
+    env_.log.Info("configuration_applied");
+    WaitForHangup();
+  });
+}
+
+// The supervisor checked it, and changed the keys only that may change.
+void CoreProcess::ReadAgain() {
+  const LoadedConfig loaded = LoadShared(shared_);
+  if (!loaded.errors.empty()) {
+    env_.log.Error("configuration_refused", {{"error", loaded.errors.front()}});
+    return;
+  }
+  env_.log.SetLevel(loaded.config.log_level);
+  config_.drain_deadline_ms = loaded.config.drain_deadline_ms;
+  config_.rpc.default_level = loaded.config.rpc.default_level;
+  config_.rpc.dual_write_timeout_ms = loaded.config.rpc.dual_write_timeout_ms;
+  if (rpc_ != nullptr) rpc_->SetDefaults(RequestDefaults());
+}
+
+ConvertOptions CoreProcess::RequestDefaults() const {
+  return {.default_level = config_.rpc.default_level,
+          .default_wait_ms = config_.rpc.dual_write_timeout_ms};
+}
+
 Awaitable<void> CoreProcess::Drain(int64_t deadline_ms, int64_t answer_ms) {
   draining_ = true;
   status_ = 0;
@@ -263,8 +299,8 @@ int CoreProcess::ExitStatusOf(const absl::Status& failure) const {
 
 }  // namespace
 
-int RunCoreProcess(const Config& config, UniqueFd control, const FilesFactory& make_files,
-                   Logger& log) {
+int RunCoreProcess(const Config& config, const SharedText& shared, UniqueFd control,
+                   const FilesFactory& make_files, Logger& log) {
   umask(027);
   std::signal(SIGPIPE, SIG_IGN);
   auto process = ProcessEnv::Make(config.io, make_files, log);
@@ -272,7 +308,7 @@ int RunCoreProcess(const Config& config, UniqueFd control, const FilesFactory& m
     log.Error("io_engine_unusable", {{"error", process.status()}});
     return kExitConfiguration;
   }
-  CoreProcess core(config, std::move(control), **process);
+  CoreProcess core(config, shared, std::move(control), **process);
   Spawn((*process)->env().executor, core.Main());
   (*process)->context().run();
   return core.status();

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <boost/asio/signal_set.hpp>
 #include <csignal>
 #include <utility>
 
@@ -20,10 +21,28 @@ Awaitable<void> LaneMain(Lane& lane, Logger& log, boost::asio::io_context& conte
   context.stop();
 }
 
+void ReadAgain(const SharedText& shared, Logger& log) {
+  const LoadedConfig loaded = LoadShared(shared);
+  if (loaded.errors.empty()) {
+    log.SetLevel(loaded.config.log_level);
+  } else {
+    log.Error("configuration_refused", {{"error", loaded.errors.front()}});
+  }
+}
+
+void WaitForHangup(boost::asio::signal_set& hangup, const SharedText& shared, Logger& log) {
+  hangup.async_wait([&](const boost::system::error_code& error, int) {
+    if (error) return;
+    ReadAgain(shared, log);
+    log.Info("configuration_applied");
+    WaitForHangup(hangup, shared, log);
+  });
+}
+
 }  // namespace
 
-int RunLaneProcess(const Config& config, const std::string& target, UniqueFd link,
-                   const FilesFactory& make_files, Logger& log) {
+int RunLaneProcess(const Config& config, const SharedText& shared, const std::string& target,
+                   UniqueFd link, const FilesFactory& make_files, Logger& log) {
   const auto options = std::find_if(config.lanes.begin(), config.lanes.end(),
                                     [&](const LaneOptions& lane) { return lane.target == target; });
   if (options == config.lanes.end()) {
@@ -35,7 +54,6 @@ int RunLaneProcess(const Config& config, const std::string& target, UniqueFd lin
   // A terminal's Ctrl-C and the container's SIGTERM are core's business: it tells the lanes.
   std::signal(SIGINT, SIG_IGN);
   std::signal(SIGTERM, SIG_IGN);
-  std::signal(SIGHUP, SIG_IGN);
   std::signal(SIGPIPE, SIG_IGN);
   auto process = ProcessEnv::Make(config.io, make_files, log);
   if (!process.ok()) {
@@ -49,6 +67,9 @@ int RunLaneProcess(const Config& config, const std::string& target, UniqueFd lin
     log.Error("link_unusable", {{"error", channel.status()}});
     return 1;
   }
+  boost::asio::signal_set hangup((*process)->context(), SIGHUP);
+  WaitForHangup(hangup, shared, log);
+  ReadAgain(shared, log);  // a SIGHUP that came before now was ignored
   int status = 1;
   Lane lane(env, *options, *std::move(channel));
   Spawn(env.executor, LaneMain(lane, log, (*process)->context(), status));

@@ -9,6 +9,7 @@ namespace {
 
 constexpr absl::string_view kCoreFlag = "--internal-core=";
 constexpr absl::string_view kLaneFlag = "--internal-lane=";
+constexpr absl::string_view kConfigFlag = "--internal-config=";
 constexpr absl::string_view kTargetFlag = "--internal-target=";
 
 bool TakeValue(absl::string_view flag, std::vector<std::string>& arguments, std::string* value) {
@@ -22,6 +23,7 @@ bool TakeValue(absl::string_view flag, std::vector<std::string>& arguments, std:
 
 ChildSpec Spec(std::string name, std::vector<std::string> argv,
                const std::vector<std::string>& arguments) {
+  argv.push_back(absl::StrCat(kConfigFlag, kSharedFdPlaceholder));
   argv.insert(argv.end(), arguments.begin(), arguments.end());
   return {.name = std::move(name), .argv = std::move(argv)};
 }
@@ -39,7 +41,10 @@ std::optional<Role> TakeRole(std::vector<std::string>& arguments) {
   } else {
     return role;
   }
+  std::string config_fd;
+  if (!TakeValue(kConfigFlag, arguments, &config_fd)) return std::nullopt;
   if (!absl::SimpleAtoi(fd, &role.fd) || role.fd < 0) return std::nullopt;
+  if (!absl::SimpleAtoi(config_fd, &role.config_fd) || role.config_fd < 0) return std::nullopt;
   return role;
 }
 

@@ -14,6 +14,7 @@ struct Role {
   enum class Kind { kSupervisor, kCore, kLane };
   Kind kind = Kind::kSupervisor;
   int fd = -1;         // core: its control socket; lane: its link to core
+  int config_fd = -1;  // core and lane: the configuration they run (SharedText)
   std::string target;  // lane
 };
 
@@ -21,7 +22,8 @@ struct Role {
 // nullopt: they make no sense.
 [[nodiscard]] std::optional<Role> TakeRole(std::vector<std::string>& arguments);
 
-// How the supervisor starts core and a lane; `arguments` are its own.
+// How the supervisor starts core and a lane; `arguments` are its own, to be seen by ps only: what
+// counts is the configuration that the supervisor hands down.
 [[nodiscard]] ChildSpec CoreSpec(const std::vector<std::string>& arguments);
 [[nodiscard]] ChildSpec LaneSpec(const std::string& target,
                                  const std::vector<std::string>& arguments);

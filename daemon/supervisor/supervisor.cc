@@ -59,6 +59,7 @@ class Supervisor {
  private:
   void WaitForSignal();
   void OnSignal(int signal);
+  void OnHangup();
   void Reap();
   void OnCoreExit(int wait_status);
   void OnLaneExit(Child& lane);
@@ -121,12 +122,24 @@ void Supervisor::OnSignal(int signal) {
     Reap();
     return;
   }
-  if (signal != SIGHUP) stopping_ = true;
+  if (signal == SIGHUP) {
+    OnHangup();
+    return;
+  }
+  stopping_ = true;
   if (core_.pid != 0) {
     log_.Info("signal_forwarded", {{"signal", signal}, {"pid", static_cast<int>(core_.pid)}});
     kill(core_.pid, signal);
-  } else if (stopping_ && !ending_) {
+  } else if (!ending_) {
     End(exit_status_);
+  }
+}
+
+void Supervisor::OnHangup() {
+  if (!options_.on_hangup || !options_.on_hangup()) return;
+  if (core_.pid != 0) kill(core_.pid, SIGHUP);
+  for (const std::unique_ptr<Child>& lane : lanes_) {
+    if (lane->pid != 0) kill(lane->pid, SIGHUP);
   }
 }
 
@@ -190,8 +203,8 @@ void Supervisor::StartCore() {
 
 absl::Status Supervisor::ControlAndStart() {
   ASSIGN_OR_RETURN(auto sockets, MakeControlSockets());
-  ASSIGN_OR_RETURN(const pid_t pid,
-                   StartChild(options_.executable, core_.spec, sockets.second.get()));
+  ASSIGN_OR_RETURN(const pid_t pid, StartChild(options_.executable, core_.spec,
+                                               sockets.second.get(), options_.shared_fd));
   control_ = std::move(sockets.first);
   OnStarted(core_, pid);
   return absl::OkStatus();
@@ -215,7 +228,8 @@ absl::Status Supervisor::LinkAndStart(Child& lane) {
   const UniqueFd lane_end(fds[1]);
   // Core's end first: a core that does not take it must not get a lane that nobody feeds.
   RETURN_IF_ERROR(SendFd(control_.get(), lane.spec.name, core_end.get()));
-  ASSIGN_OR_RETURN(const pid_t pid, StartChild(options_.executable, lane.spec, lane_end.get()));
+  ASSIGN_OR_RETURN(const pid_t pid,
+                   StartChild(options_.executable, lane.spec, lane_end.get(), options_.shared_fd));
   OnStarted(lane, pid);
   return absl::OkStatus();
 }

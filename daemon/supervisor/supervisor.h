@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -24,6 +25,10 @@ struct SupervisorOptions {
   ChildSpec core;
   // {fd} in its arguments: the lane's end of the link (socket_channel.h).
   std::vector<ChildSpec> lanes;
+  // Every child inherits it ({shared} in its arguments); -1: none.
+  int shared_fd = -1;
+  // Called at SIGHUP, in the supervisor's loop. True: the children shall know, and get SIGHUP too.
+  std::function<bool()> on_hangup;
   RestartDelayOptions restart;
   // How long the end waits for lanes that are still at work. One that hangs in the kernel cannot be
   // waited for.
@@ -32,7 +37,7 @@ struct SupervisorOptions {
 
 // Runs until core has ended for good and returns the status to exit with: core's own, or 128 plus
 // the signal that killed it. SIGTERM and SIGINT are forwarded to core, whose end is then the end;
-// SIGHUP is forwarded only. A dead lane is started again beside the living core. When core dies,
+// SIGHUP is on_hangup's. A dead lane is started again beside the living core. When core dies,
 // its lanes see the end of their links and finish by themselves, unwaited for; a new core and a
 // new lane per target start together. A core that says that it cannot start (kExit...) is not
 // started again. Reaps every child, adopted ones too. Logs child_started, child_exited and

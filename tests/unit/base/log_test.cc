@@ -63,6 +63,22 @@ TEST(StderrLogger, WritesOneJsonObjectALineAndNothingBelowItsLevel) {
   EXPECT_EQ(text.rfind("{\"time\":\"", 0), 0u) << text;
 }
 
+TEST(StderrLogger, ItsLevelCanBeChanged) {
+  testing::internal::CaptureStderr();
+  {
+    const auto log = MakeStderrLogger(LogLevel::kWarning, "core");
+    log->Info("one");
+    log->SetLevel(LogLevel::kDebug);
+    log->Debug("two");
+    log->SetLevel(LogLevel::kError);
+    log->Warning("three");
+  }
+  const std::string text = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(text.find("one"), std::string::npos);
+  EXPECT_NE(text.find("two"), std::string::npos);
+  EXPECT_EQ(text.find("three"), std::string::npos);
+}
+
 TEST(StderrLogger, FormatCharactersInAValueAreNotInterpreted) {
   testing::internal::CaptureStderr();
   MakeStderrLogger(LogLevel::kInfo, "core")->Info("event", {{"path", "{}%s{0}%v"}});

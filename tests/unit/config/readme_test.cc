@@ -44,6 +44,17 @@ TEST(Readme, ListsEveryConfigurationKeyWithItsDefault) {
   EXPECT_EQ(FirstCells(text, "Configuration"), names);
 }
 
+TEST(Readme, SaysWhichKeysAHangupChanges) {
+  const std::string text = Readme();
+  const size_t begin = text.find("\nSIGHUP to `tandemd`");
+  ASSERT_NE(begin, std::string::npos);
+  const std::string paragraph = text.substr(begin, text.find("\n\n", begin) - begin);
+  for (const Key& key : AllKeys()) {
+    EXPECT_EQ(paragraph.find(absl::StrCat("`", key.name, "`")) != std::string::npos, key.reloadable)
+        << key.name;
+  }
+}
+
 TEST(Readme, ListsEveryReasonWithItsStatusCode) {
   const std::string text = Readme();
   std::vector<std::string> names;

@@ -3,10 +3,11 @@
 // obeys. Ends when the test does.
 //
 //   fake_child supervisor SOCKET INITIAL_MS MAX_MS STABLE_MS LANES_LIMIT_MS
-//   fake_child core SOCKET FD
-//   fake_child lane SOCKET FD NAME
+//   fake_child core SOCKET FD core SHARED_FD
+//   fake_child lane SOCKET FD NAME SHARED_FD
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -57,14 +58,24 @@ int RunAsSupervisor(const std::vector<std::string>& args) {
   // What a careless library could leave open.
   TANDEM_CHECK(fcntl(STDERR_FILENO, F_DUPFD, 100) == 100);
   SupervisorOptions options;
-  options.core = {.name = "core", .argv = {"fake", "core", args[2], "{fd}"}};
+  options.core = {.name = "core", .argv = {"fake", "core", args[2], "{fd}", "core", "{shared}"}};
   for (const char* name : {"local", "corebank"}) {
-    options.lanes.push_back({.name = name, .argv = {"fake", "lane", args[2], "{fd}", name}});
+    options.lanes.push_back(
+        {.name = name, .argv = {"fake", "lane", args[2], "{fd}", name, "{shared}"}});
   }
   options.restart = {
       .initial_ms = Number(args[3]), .max_ms = Number(args[4]), .stable_after_ms = Number(args[5])};
   options.lanes_exit_limit_ms = Number(args[6]);
   LineLogger log;
+  // What the children share is one digit: how many hangups there were. Only the first is news.
+  options.shared_fd = memfd_create("shared", MFD_CLOEXEC);
+  TANDEM_CHECK(pwrite(options.shared_fd, "0", 1, 0) == 1);
+  options.on_hangup = [&, hangups = 0]() mutable {
+    ++hangups;
+    TANDEM_CHECK(pwrite(options.shared_fd, absl::StrCat(hangups).data(), 1, 0) == 1);
+    log.Info("hangup");
+    return hangups == 1;
+  };
   return RunSupervisor(options, log);
 }
 
@@ -83,6 +94,8 @@ class FakeChild {
   }
 
   void CatchSignals() {
+    // It was ignored until now; what is ignored does not wait either.
+    std::signal(SIGHUP, SIG_DFL);
     sigset_t caught;
     sigemptyset(&caught);
     for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&caught, signal);
@@ -172,9 +185,12 @@ class FakeChild {
   int open_fds = 0;
   for (int fd = STDERR_FILENO + 1; fd < 1024; ++fd) open_fds += fcntl(fd, F_GETFD) != -1;
   FakeChild child(args[2], inherited_fd);
-  if (is_core) child.CatchSignals();
-  child.Report(absl::StrCat(is_core ? "core" : args[4], " ", getpid(), " fds ", open_fds, " group ",
-                            getpgrp() == getpid() ? "own" : "shared"));
+  child.CatchSignals();
+  char shared = '?';
+  TANDEM_CHECK(pread(static_cast<int>(Number(args[5])), &shared, 1, 0) == 1);
+  child.Report(absl::StrCat(args[4], " ", getpid(), " fds ", open_fds, " group ",
+                            getpgrp() == getpid() ? "own" : "shared", " shared ",
+                            std::string(1, shared)));
   child.Obey(is_core);
 }
 
@@ -184,6 +200,6 @@ class FakeChild {
 int main(int argc, char** argv) {
   const std::vector<std::string> args(argv, argv + argc);
   if (args.size() == 7 && args[1] == "supervisor") return tandem::RunAsSupervisor(args);
-  if (args.size() < 4) return 2;
+  if (args.size() < 6) return 2;
   tandem::RunAsChild(args);
 }

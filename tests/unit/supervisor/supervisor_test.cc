@@ -28,9 +28,9 @@ TEST_F(SupervisorTest, StartsCoreAndALanePerTargetAndLinksThem) {
 TEST_F(SupervisorTest, ChildrenInheritTheirOneDescriptorAndAGroupOfTheirOwn) {
   Start();
   const Generation generation = AcceptGeneration();
-  EXPECT_THAT(generation.core.hello, testing::EndsWith("fds 1 group own"));
-  EXPECT_THAT(generation.lanes.at("local").hello, testing::EndsWith("fds 1 group own"));
-  EXPECT_THAT(generation.lanes.at("corebank").hello, testing::EndsWith("fds 1 group own"));
+  EXPECT_THAT(generation.core.hello, testing::EndsWith("fds 2 group own shared 0"));
+  EXPECT_THAT(generation.lanes.at("local").hello, testing::EndsWith("fds 2 group own shared 0"));
+  EXPECT_THAT(generation.lanes.at("corebank").hello, testing::EndsWith("fds 2 group own shared 0"));
 }
 
 TEST_F(SupervisorTest, ADeadLaneIsStartedAgainAndItsNewLinkReachesTheSameCore) {
@@ -111,13 +111,30 @@ TEST_F(SupervisorTest, ACoreKilledWhileItStopsIsTheEndToo) {
   EXPECT_EQ(WaitForEnd(), 128 + SIGKILL);
 }
 
-TEST_F(SupervisorTest, HangupIsForwardedAndEndsNothing) {
+TEST_F(SupervisorTest, AHangupThatChangesSomethingIsTakenToEveryChildAndEndsNothing) {
   Start();
   const Generation first = AcceptGeneration();
+  EXPECT_THAT(first.core.hello, testing::HasSubstr("shared 0"));
   kill(supervisor_, SIGHUP);
   EXPECT_EQ(first.core.Next(), "signal 1");
+  EXPECT_EQ(first.lanes.at("local").Next(), "signal 1");
+  EXPECT_EQ(first.lanes.at("corebank").Next(), "signal 1");
+  // The fake supervisor counts its hangups in what its children share.
   first.core.Tell("exit 0");
-  AcceptGeneration();
+  EXPECT_THAT(AcceptGeneration().lanes.at("local").hello, testing::HasSubstr("shared 1"));
+}
+
+TEST_F(SupervisorTest, AHangupThatChangesNothingIsKeptFromTheChildren) {
+  Start({"1", "5", "3600000", "60000"});
+  const Generation first = AcceptGeneration();
+  for (int i = 0; i < 2; ++i) {
+    kill(supervisor_, SIGHUP);
+    NextLogLine({"hangup"});
+  }
+  // The second one was refused: each child sees one signal, then its end.
+  EXPECT_EQ(first.lanes.at("local").Next(), "signal 1");
+  first.core.Tell("exit 0");
+  EXPECT_EQ(first.lanes.at("local").Next(), "eof");
 }
 
 TEST_F(SupervisorTest, AStopWhileCoreWaitsForItsRestartEndsAtOnce) {
