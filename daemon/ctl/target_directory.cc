@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "daemon/ctl/command.h"
 #include "daemon/ctl/local_files.h"
+#include "daemon/lane/epoch_file.h"
 #include "daemon/lane/target_identity.h"
 
 namespace tandem::ctl {
@@ -28,6 +29,14 @@ Awaitable<absl::Status> Work(Env& env, FileHandle directory, const Arguments& ar
     *result = co_await ReadTargetIdentity(env, directory);
   }
   co_return result->status();
+}
+
+Awaitable<absl::Status> Release(Env& env, FileHandle directory, const std::string& writer,
+                                EpochFile* before) {
+  auto released = co_await ReleaseEpoch(env, directory, writer);
+  if (!released.ok()) co_return released.status();
+  *before = *std::move(released);
+  co_return absl::OkStatus();
 }
 
 Result RunOn(const Arguments& arguments) {
@@ -88,6 +97,57 @@ void Add(CLI::App* group, const char* name, const char* description, const Globa
   });
 }
 
+ExitCode TakeOver(const Globals& globals, const std::string& directory, const std::string& writer) {
+  EpochFile before;
+  const absl::Status status =
+      OnDirectory(directory, [&](Env& env, FileHandle opened) -> Awaitable<absl::Status> {
+        return Release(env, opened, writer, &before);
+      });
+  if (absl::IsNotFound(status)) {
+    return Report(globals, absl::NotFoundError(
+                               absl::StrCat(directory, ": nobody has written to it as ", writer)));
+  }
+  if (!status.ok()) {
+    return Report(globals,
+                  absl::Status(status.code(), absl::StrCat(directory, ": ", status.message())));
+  }
+  if (globals.quiet) return kOk;
+  const std::string taken = TimeText(before.taken_ms);
+  if (globals.json) {
+    std::cout << boost::json::serialize(boost::json::object{{"directory", directory},
+                                                            {"writer", writer},
+                                                            {"instance", before.instance},
+                                                            {"epoch", before.epoch},
+                                                            {"host", before.host},
+                                                            {"pid", before.pid},
+                                                            {"taken", taken}})
+              << "\n";
+  } else {
+    std::cout << "It was instance " << before.instance << ", epoch " << before.epoch << ", pid "
+              << before.pid << " on " << before.host << " since " << taken << ".\n"
+              << "The next daemon of writer " << writer << " goes on from what is here.\n";
+  }
+  return kOk;
+}
+
+void AddTakeOver(CLI::App* group, const Globals& globals, Run* run) {
+  struct TakeOverArguments {
+    std::string directory;
+    std::string writer;
+  };
+  auto arguments = std::make_shared<TakeOverArguments>();
+  CLI::App* command = group->add_subcommand("take-over",
+                                            "Let another daemon of that writer have the target, as "
+                                            "it is; stop the one that has it first");
+  command->add_option("directory", arguments->directory, "the target's own directory")->required();
+  command->add_option("--writer", arguments->writer, "its writer_name")->required();
+  command->callback([&globals, arguments, run] {
+    *run = [&globals, arguments] {
+      return TakeOver(globals, arguments->directory, arguments->writer);
+    };
+  });
+}
+
 }  // namespace
 
 void AddTargetCommands(CLI::App* app, const Globals& globals, Run* run) {
@@ -96,6 +156,7 @@ void AddTargetCommands(CLI::App* app, const Globals& globals, Run* run) {
   group->require_subcommand(1);
   Add(group, "init", "Make a directory a target: write its identity", globals, run);
   Add(group, "show", "Show a target's identity", globals, run);
+  AddTakeOver(group, globals, run);
 }
 
 }  // namespace tandem::ctl

@@ -43,6 +43,13 @@ void Checkpointer::SetPublished(Sequence sequence) {
   Changed();
 }
 
+void Checkpointer::TakeEpoch(uint64_t epoch, bool as_it_is) {
+  TANDEM_CHECK(epoch > state_.epoch);
+  state_.epoch = epoch;
+  if (as_it_is) state_.published = 0;
+  Changed();
+}
+
 void Checkpointer::Changed() {
   const bool clean = version_ == saved_version_;
   ++version_;

@@ -26,6 +26,9 @@ class Checkpointer {
   // The target's watermark says that it is complete through `sequence`.
   void SetPublished(Sequence sequence);
 
+  // The next epoch on the target is `epoch`. `as_it_is`: what was published there is void.
+  void TakeEpoch(uint64_t epoch, bool as_it_is);
+
   // Returns when all that was settled before the call is saved, or at Stop.
   Awaitable<void> WaitSaved();
 

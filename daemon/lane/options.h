@@ -7,9 +7,11 @@
 namespace tandem {
 
 struct LaneOptions {
-  std::string target;                  // its name: "local", "corebank"
-  std::string target_path;             // the mount's directory, absolute
-  std::string journal_directory;       // absolute
+  std::string target;             // its name: "local", "corebank"
+  std::string target_path;        // the mount's directory, absolute
+  std::string journal_directory;  // absolute
+  std::string host;               // where this process runs, and as what: for people
+  int64_t pid = 0;
   std::string writer;                  // its root is <target_path>/<writer_root>
   std::string writer_root;             // relative, "" for the target's own directory
   uint64_t writer_epoch = 0;           // core's, for temp names

@@ -23,13 +23,17 @@ Awaitable<absl::StatusOr<std::unique_ptr<Target>>> Target::Open(Env& env,
                                                                 TargetClaim* claim) {
   std::unique_ptr<Target> target(new Target(env, options));
   target->id_ = std::move(pinned_id);
+  target->claim_ = claim;
   CO_ASSIGN_OR_RETURN(const FileHandle top,
                       co_await env.files.Open(kNoFile, options.target_path, kDirectoryFlags));
   // Owns `top` from here on.
   Directories whole(env, top, 8, suspicious);
-  CO_RETURN_IF_ERROR(co_await target->Admit(top, claim));
+  CO_RETURN_IF_ERROR(co_await target->Admit(top));
   const std::string own = OwnDirectoryOf(options.writer);
   CO_ASSIGN_OR_RETURN(target->own_, co_await whole.Get(own, true, true));
+  if (claim != nullptr) {
+    CO_RETURN_IF_ERROR(co_await claim->Take(top, *target->own_, target->data_flags()));
+  }
   CO_ASSIGN_OR_RETURN(const DirectoryRef root, co_await whole.Get(options.writer_root, true, true));
   // A handle of its own for the cache of what is beneath.
   const std::string root_path = options.writer_root.empty()
@@ -47,7 +51,7 @@ Awaitable<absl::StatusOr<std::unique_ptr<Target>>> Target::Open(Env& env,
 }
 
 // Nothing of the writer's is touched before all of this holds.
-Awaitable<absl::Status> Target::Admit(FileHandle top, TargetClaim* claim) {
+Awaitable<absl::Status> Target::Admit(FileHandle top) {
   CO_RETURN_IF_ERROR(co_await CheckMount(top));
   absl::Status identified = co_await CheckIdentity(top);
   if (absl::IsNotFound(identified) && options_.initialize_target && id_.empty()) {
@@ -64,7 +68,7 @@ Awaitable<absl::Status> Target::Admit(FileHandle top, TargetClaim* claim) {
         "(tandemctl target init makes one)");
   }
   CO_RETURN_IF_ERROR(identified);
-  if (claim != nullptr) CO_RETURN_IF_ERROR(co_await claim->Check(top));
+  if (claim_ != nullptr) CO_RETURN_IF_ERROR(co_await claim_->Check(top));
   co_return absl::OkStatus();
 }
 
@@ -114,6 +118,7 @@ Awaitable<absl::Status> Target::Look() {
   CO_ASSIGN_OR_RETURN(const FileHandle top,
                       co_await env_.files.Open(kNoFile, options_.target_path, kDirectoryFlags));
   absl::Status status = co_await CheckIdentity(top);
+  if (status.ok() && claim_ != nullptr) status = co_await claim_->Check(top);
   auto stat = co_await env_.files.StatFile(top);
   (co_await env_.files.Close(top)).IgnoreError();  // a directory, only looked at
   CO_RETURN_IF_ERROR(status);

@@ -26,7 +26,7 @@ class Target {
                                                                  bool suspicious,
                                                                  TargetClaim* claim = nullptr);
 
-  // Is it still the directory that was opened, with its identity? Only looks.
+  // Is it still the directory that was opened, with its identity, and nobody else's? Only looks.
   Awaitable<absl::Status> Look();
 
   // The same, and can it be written? A real create, write, sync and delete. Never inside the
@@ -46,7 +46,7 @@ class Target {
   Target(Env& env, const LaneOptions& options)
       : env_(env), options_(options), files_(env, options.max_open_files) {}
 
-  Awaitable<absl::Status> Admit(FileHandle top, TargetClaim* claim);
+  Awaitable<absl::Status> Admit(FileHandle top);
   Awaitable<absl::Status> CheckIdentity(FileHandle directory);
   Awaitable<absl::Status> CheckMount(FileHandle directory);
   Awaitable<absl::Status> ProbeWrite();
@@ -58,6 +58,7 @@ class Target {
   uint64_t inode_ = 0;
   bool on_nfs_ = false;
   OpenFiles files_;
+  TargetClaim* claim_ = nullptr;
   DirectoryRef own_;  // <target>/.tandem/writers/<writer>
   std::unique_ptr<Directories> directories_;
 };

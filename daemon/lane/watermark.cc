@@ -8,6 +8,7 @@
 #include "absl/time/time.h"
 #include "daemon/base/status.h"
 #include "daemon/journal/directory.h"
+#include "daemon/lane/json_fields.h"
 #include "daemon/model/path.h"
 
 namespace tandem {
@@ -18,29 +19,13 @@ constexpr uint64_t kWatermarkFormat = 1;
 constexpr uint64_t kMaxWatermarkBytes = 16 << 10;
 constexpr char kWritersPath[] = "/writers";
 
-std::string WatermarkTimeText(int64_t unix_ms) {
+}  // namespace
+
+std::string UtcText(int64_t unix_ms) {
   if (unix_ms == 0) return "";
   return absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", absl::FromUnixMillis(unix_ms),
                           absl::UTCTimeZone());
 }
-
-std::string StringIn(const boost::json::object& object, const char* key) {
-  const boost::json::value* field = object.if_contains(key);
-  if (field == nullptr || !field->is_string()) return "";
-  return std::string(field->as_string().data(), field->as_string().size());
-}
-
-// False: it is not there, or no number of that type.
-template <typename T>
-bool TakeNumber(const boost::json::object& object, const char* key, T* number) {
-  const boost::json::value* field = object.if_contains(key);
-  if (field == nullptr || !field->is_number()) return false;
-  boost::json::error_code error;
-  *number = field->to_number<T>(error);
-  return !error;
-}
-
-}  // namespace
 
 std::string OwnDirectoryOf(absl::string_view writer) {
   return absl::StrCat(kReservedDirectory, kWritersPath, "/", writer);
@@ -56,9 +41,9 @@ std::string EncodeWatermark(const Watermark& watermark) {
                                     {"epoch", watermark.epoch},
                                     {"sequence", watermark.sequence},
                                     {"complete_unix_ms", watermark.complete_ms},
-                                    {"complete", WatermarkTimeText(watermark.complete_ms)},
+                                    {"complete", UtcText(watermark.complete_ms)},
                                     {"written_unix_ms", watermark.written_ms},
-                                    {"written", WatermarkTimeText(watermark.written_ms)},
+                                    {"written", UtcText(watermark.written_ms)},
                                     {"parked", watermark.parked},
                                     {"label", consistent ? "CONSISTENT" : "INCONSISTENT"},
                                     {"reason", watermark.inconsistent}};
@@ -105,6 +90,12 @@ Awaitable<absl::Status> WriteWatermark(Env& env, Directory& own, int flags, std:
                                        const Watermark& watermark) {
   const std::string bytes = EncodeWatermark(watermark);
   co_return co_await ReplaceOwnFile(env, own, flags, std::move(temp), kWatermarkName, bytes);
+}
+
+Awaitable<absl::Status> RemoveWatermark(Env& env, Directory& own) {
+  const absl::Status removed = co_await env.files.Unlink(own.handle, kWatermarkName);
+  if (!removed.ok() && !absl::IsNotFound(removed)) co_return removed;
+  co_return co_await own.Sync();
 }
 
 Awaitable<absl::StatusOr<std::vector<std::string>>> ListWriters(Env& env, FileHandle top) {

@@ -38,6 +38,9 @@ Awaitable<absl::StatusOr<Watermark>> ReadWatermark(Env& env, FileHandle top, std
 Awaitable<absl::Status> WriteWatermark(Env& env, Directory& own, int flags, std::string temp,
                                        const Watermark& watermark);
 
+// Durably. It need not be there.
+Awaitable<absl::Status> RemoveWatermark(Env& env, Directory& own);
+
 // The names of all who ever wrote to the target, sorted. NOT_FOUND: it is no target.
 Awaitable<absl::StatusOr<std::vector<std::string>>> ListWriters(Env& env, FileHandle top);
 

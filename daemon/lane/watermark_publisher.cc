@@ -67,13 +67,13 @@ Awaitable<absl::Status> WatermarkPublisher::Write(Target& target, WatermarkPoint
                       .target = options_.target,
                       .target_id = target.id(),
                       .instance = state.instance.ToString(),
-                      .epoch = state.generation,
+                      .epoch = state.epoch,
                       .sequence = point.sequence,
                       .complete_ms = point.complete_ms,
                       .written_ms = env_.clock.WallMs(),
                       .parked = point.parked,
                       .inconsistent = std::move(point.inconsistent)};
-  const std::string temp = TempName(state.generation, 0);
+  const std::string temp = TempName(state.epoch, 0);
   co_return co_await WriteWatermark(env_, target.own(), target.data_flags(), temp, watermark);
 }
 

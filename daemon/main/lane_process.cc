@@ -1,8 +1,10 @@
 #include "daemon/main/lane_process.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
 #include <utility>
@@ -71,7 +73,11 @@ int RunLaneProcess(const Config& config, const SharedText& shared, const std::st
   WaitForHangup(hangup, shared, log);
   ReadAgain(shared, log);  // a SIGHUP that came before now was ignored
   int status = 1;
-  Lane lane(env, *options, *std::move(channel));
+  LaneOptions own = *options;
+  std::array<char, 256> host{};
+  if (gethostname(host.data(), host.size() - 1) == 0) own.host = host.data();
+  own.pid = getpid();
+  Lane lane(env, std::move(own), *std::move(channel));
   Spawn(env.executor, LaneMain(lane, log, (*process)->context(), status));
   (*process)->context().run();
   return status;

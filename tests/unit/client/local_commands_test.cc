@@ -5,7 +5,9 @@
 #include <boost/json.hpp>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
+#include "daemon/lane/epoch_file.h"
 #include "daemon/lane/watermark.h"
 #include "tests/unit/client/command.h"
 
@@ -85,6 +87,23 @@ TEST_F(LocalCommandsTest, WatermarkSaysWhatItCannotRead) {
   EXPECT_EQ(damaged.exit_code, 1);
   EXPECT_THAT(damaged.output, HasSubstr("unreadable"));
   EXPECT_EQ(Run({"watermark", directory_ + "/nowhere"}).exit_code, 1);
+}
+
+TEST_F(LocalCommandsTest, TakeOverLetsGoOfTheEpochAndSaysWhoHadIt) {
+  EXPECT_EQ(Run({"target", "take-over", target_, "--writer", "w"}).exit_code, 1);
+  Write("w", "epoch.json",
+        EncodeEpochFile({.writer = "w", .instance = "some-instance", .epoch = 4, .host = "pod-0"}));
+  Write("w", "watermark.json", EncodeWatermark(Of("w")));
+  const CommandResult result = Run({"target", "take-over", target_, "--writer", "w"});
+  EXPECT_EQ(result.exit_code, 0) << result.errors;
+  EXPECT_THAT(result.output, HasSubstr("some-instance"));
+  std::stringstream bytes;
+  bytes << std::ifstream(target_ + "/.tandem/writers/w/epoch.json").rdbuf();
+  const auto file = DecodeEpochFile(bytes.str());
+  ASSERT_TRUE(file.ok()) << file.status();
+  EXPECT_EQ(file->instance, "");
+  EXPECT_EQ(file->epoch, 4u);
+  EXPECT_FALSE(std::filesystem::exists(target_ + "/.tandem/writers/w/watermark.json"));
 }
 
 }  // namespace
