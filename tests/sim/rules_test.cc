@@ -117,9 +117,11 @@ TEST_P(Rule01RenameIsNotIdempotent, KilledAtAnyStepOfTheTargetEveryFileIsWhereIt
     SCOPED_TRACE(absl::StrCat("killed at step ", step));
     Node daemon(step);
     daemon.Write(Put("seen", ""));
-    daemon.Converge();
-    daemon.node.KillAtStep(daemon.node.target_disk(kLocal), step, GetParam(), kLocal);
     daemon.Write(Put("a", "1"));
+    daemon.Converge();
+    // Recorded as applied; what follows is not for a while.
+    daemon.world.RunFor(kSimSecond);
+    daemon.node.KillAtStep(daemon.node.target_disk(kLocal), step, GetParam(), kLocal);
     daemon.Write(Rename("a", "b"));
     daemon.Write(Put("a", "2"));
     daemon.Write(Rename("b", "d/c"));
