@@ -75,6 +75,7 @@ LaneOptions LaneOf(const Settings& s, const TargetSettings& target) {
   lane.checkpoint_interval_ms = s.checkpoint_interval;
   lane.watermark_interval_ms = s.watermark_interval;
   lane.slow_limit_ms = s.slow_limit;
+  lane.apply_linger_ms = s.apply_linger;
   lane.health_check_interval_ms = s.health_check_interval;
   lane.health_min_stay_ms = s.health_min_stay;
   lane.stall_limit_ms = s.efs_sync_timeout;

@@ -174,6 +174,8 @@ void AddLaneKeys(std::vector<Key>& keys) {
                         "Writes a lane has read from the journal and not applied"));
   keys.push_back(Amount("max_window_bytes", K::kBytes, &S::max_window_bytes, "16MiB", kMiB,
                         16 * kGiB, "Data a lane keeps in memory; at least max_write_bytes"));
+  keys.push_back(Time("apply_linger", &S::apply_linger, "100ms", 0, 10 * kSecond,
+                      "Writes that nobody waits for on a target are taken up this often"));
   keys.push_back(Amount("max_merge_bytes", K::kBytes, &S::max_merge_bytes, "4MiB", 4 * kKiB, kGiB,
                         "Neighbouring writes are merged up to this size"));
   keys.push_back(Amount("max_open_directories", K::kCount, &S::max_open_directories, "256", 1,

@@ -55,6 +55,7 @@ struct Settings {
   // Lanes: how the journal is applied to a target.
   int64_t efs_sync_timeout = 0;
   int64_t slow_limit = 0;
+  int64_t apply_linger = 0;
   int64_t health_check_interval = 0;
   int64_t health_min_stay = 0;
   uint64_t max_retries = 0;

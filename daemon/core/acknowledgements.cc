@@ -26,6 +26,7 @@ Acknowledgements::Acknowledgements(Env& env, const Progress& progress,
       progress_(progress),
       answered_(std::move(answered)),
       gates_(1 + progress.size()),
+      wanted_(progress.size()),
       timeouts_(env.clock, [this](uint64_t id) {
         Expire(id);
         Deliver();
@@ -113,6 +114,9 @@ void Acknowledgements::Check(WaiterId id) {
     if (!missing.has_value()) continue;
     waiter.open_gates |= uint64_t{1} << gate;
     gates_[gate].emplace(*missing, id);
+    if (gate == kJournalGate) continue;
+    Sequence& wanted = wanted_[gate - 1];
+    wanted = std::max(wanted, waiter.wait.last);
   }
   if (waiter.open_gates != 0) return;
   if (!waiter.refusal.ok()) {

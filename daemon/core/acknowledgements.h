@@ -62,6 +62,8 @@ class Acknowledgements {
   void ExpireAll();
 
   [[nodiscard]] size_t size() const { return waiters_.size(); }
+  // The highest sequence that anybody ever waited for on this target.
+  [[nodiscard]] Sequence wanted(size_t target) const { return wanted_[target]; }
 
  private:
   using WaiterId = uint64_t;
@@ -104,6 +106,7 @@ class Acknowledgements {
   uint64_t longest_ = 0;  // batch that ever waited, less one
   absl::flat_hash_map<WaiterId, std::unique_ptr<Waiter>> waiters_;
   std::vector<Gate> gates_;
+  std::vector<Sequence> wanted_;
   std::vector<Answer> answers_;
   Timeouts timeouts_;
 };

@@ -139,7 +139,9 @@ absl::StatusOr<WriteInfo> CoreImpl::GetWrite(WriteKey key) { return intake_.GetW
 void CoreImpl::OnDurable(JournalTail tail) {
   TANDEM_CHECK(tail.durable <= journal_->appended());
   progress_.SetDurable(tail.durable);
-  for (const auto& lane : lanes_) lane->SendTail(tail, journal_->appended());
+  for (size_t i = 0; i < lanes_.size(); ++i) {
+    lanes_[i]->SendTail(tail, journal_->appended(), intake_.wanted(i));
+  }
   intake_.OnDurable();
   uploads_.OnDurable();
   moved_.Notify();

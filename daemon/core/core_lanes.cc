@@ -16,7 +16,7 @@ void CoreImpl::AttachLane(const std::string& target, std::unique_ptr<LaneChannel
     return;
   }
   lanes_[*lane]->Attach(std::move(channel));
-  lanes_[*lane]->SendTail(journal_->tail(), journal_->appended());
+  lanes_[*lane]->SendTail(journal_->tail(), journal_->appended(), intake_.wanted(*lane));
   intake_.OnLaneAttached(*lane);
   NotifyHealth();
 }

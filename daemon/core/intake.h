@@ -57,7 +57,9 @@ class Intake {
   // Takes the write over. Counts it in the budget until it is answered.
   void Submit(IntakeWrite write);
   void WaitDurable(WriteKey key, Level level, int64_t deadline_ns, WriteDone done);
-  [[nodiscard]] absl::StatusOr<WriteInfo> GetWrite(const WriteKey& key);
+  // The highest sequence that anybody ever waited for on this target.
+  [[nodiscard]] Sequence wanted(size_t target) const { return acknowledgements_.wanted(target); }
+  absl::StatusOr<WriteInfo> GetWrite(const WriteKey& key);
 
   // For an upload that begins: answers from an earlier attempt that committed, if there was one
   // (true; `done` is taken then), or refuses (true). Otherwise the id belongs to the upload until

@@ -89,13 +89,14 @@ void LaneEndpoint::SetDown(absl::string_view reason) {
   status_.set_since_ms(env_.clock.WallMs());
 }
 
-void LaneEndpoint::SendTail(const JournalTail& tail, Sequence appended) {
+void LaneEndpoint::SendTail(const JournalTail& tail, Sequence appended, Sequence wanted) {
   if (channel_ == nullptr) return;
   internal::v1::Tail& message = *next_.mutable_tail();
   message.set_durable(tail.durable);
   message.set_segment(tail.segment);
   message.set_segment_first(tail.segment_first);
   next_.set_appended(appended);
+  next_.set_wanted(wanted);
   Flush();
 }
 

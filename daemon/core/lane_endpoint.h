@@ -37,7 +37,8 @@ class LaneEndpoint {
   [[nodiscard]] bool attached() const { return channel_ != nullptr; }
 
   // What the lane may read up to, and the last sequence appended. A newer tail replaces an older.
-  void SendTail(const JournalTail& tail, Sequence appended);
+  // `wanted`: somebody waits for this sequence there.
+  void SendTail(const JournalTail& tail, Sequence appended, Sequence wanted);
   // False if there is no lane or too many of its answers are outstanding.
   [[nodiscard]] bool Ask(uint64_t question, const std::string& path);
   void SendDrain(int64_t within_ms);

@@ -12,6 +12,7 @@ namespace {
 
 constexpr size_t kReadBytes = 256 * 1024;
 constexpr size_t kMaxRunWrites = 1'024;
+constexpr size_t kReadyIsMuch = 512;
 constexpr size_t kMaxEditedPaths = 8'192;
 
 // Takes its sequence and changes nothing on a target.
@@ -61,6 +62,7 @@ Awaitable<absl::Status> Dispatcher::Run() {
   ++running_;
   Spawn(env_.executor, RetryParkedLoop());
   while (!stopped_) {
+    co_await Linger();
     woken_ = false;
     reading_ = true;
     const absl::Status filled = co_await Fill();
@@ -70,6 +72,17 @@ Awaitable<absl::Status> Dispatcher::Run() {
   }
   while (running_ > 0) co_await finished_.Wait();
   co_return damage_;
+}
+
+// What nobody waits for is taken up in larger pieces: the more neighbours, the fewer syncs.
+Awaitable<void> Dispatcher::Linger() {
+  const int64_t until_ns = filled_ns_ + parts_.options.apply_linger_ms * 1'000'000;
+  int64_t now_ns = env_.clock.MonotonicNs();
+  while (!stopped_ && wanted_ < parts_.reader.next() && now_ns < until_ns) {
+    (void)co_await wake_.WaitFor(env_.clock, until_ns - now_ns);
+    now_ns = env_.clock.MonotonicNs();
+  }
+  filled_ns_ = now_ns;
 }
 
 void Dispatcher::Stop() {
@@ -93,8 +106,10 @@ Awaitable<absl::Status> Dispatcher::Fill() {
     co_await parts_.checkpointer.WaitStartable(records.back().record.sequence);
     if (stopped_) break;
     for (PlacedRecord& record : records) Add(std::move(record));
-    Launch();
+    // Beyond this more neighbours gain little.
+    if (ready_.size() >= kReadyIsMuch) Launch();
   }
+  Launch();
   co_return absl::OkStatus();
 }
 

@@ -10,6 +10,7 @@
 // nothing, finish what is under way.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <memory>
@@ -59,6 +60,8 @@ class Dispatcher {
     woken_ = true;
     wake_.Notify();
   }
+  // Somebody waits for this sequence: up to it nothing lingers.
+  void SetWanted(Sequence wanted) { wanted_ = std::max(wanted_, wanted); }
   // Starts nothing more.
   void Stop();
 
@@ -86,6 +89,7 @@ class Dispatcher {
     bool has_payload = true;
   };
 
+  Awaitable<void> Linger();
   Awaitable<absl::Status> Fill();
   void Add(PlacedRecord placed);
   void Granted(Sequence sequence);
@@ -121,6 +125,8 @@ class Dispatcher {
   uint64_t bytes_waiting_ = 0;                         // payloads of entries
   size_t running_ = 0;  // coroutines under way; one of them retries what is parked
   int64_t newest_read_ms_ = 0;
+  Sequence wanted_ = 0;
+  int64_t filled_ns_ = 0;
   bool reading_ = false;
   bool woken_ = false;
   bool stopped_ = false;

@@ -78,6 +78,7 @@ class Lane::Impl {
   std::optional<Dispatcher> dispatcher_;
   LaneState loaded_;
   JournalTail tail_;
+  Sequence wanted_ = 0;
   bool has_lock_ = false;
   bool tried_lock_ = false;
   bool stopping_ = false;
@@ -152,6 +153,7 @@ Awaitable<absl::Status> Lane::Impl::Follow() {
                         loaded_.generation, loaded_.started_limit);
     // What core said while the reader was being positioned.
     reader_.Advance(tail_);
+    dispatcher_->SetWanted(wanted_);
     status = co_await dispatcher_->Run();
   }
   keeper_->Stop();
@@ -223,7 +225,9 @@ void Lane::Impl::OnMessage(CoreMessage message) {
     tail_ = {.durable = message.tail().durable(),
              .segment = message.tail().segment(),
              .segment_first = message.tail().segment_first()};
+    wanted_ = std::max<Sequence>(wanted_, message.wanted());
     if (dispatcher_.has_value()) {
+      dispatcher_->SetWanted(wanted_);
       reader_.Advance(tail_);
       dispatcher_->Wake();
     }

@@ -21,6 +21,7 @@ struct LaneOptions {
   uint32_t max_parallel_paths = 64;    // paths under way at once
   uint64_t max_window_writes = 4'096;  // read from the journal, not yet applied
   uint64_t max_window_bytes = 16ull << 20;  // payload kept in memory
+  int64_t apply_linger_ms = 100;            // least time between two looks at unwanted writes
   uint64_t max_merge_bytes = 4ull << 20;    // neighbours merged into one write
   uint32_t max_open_directories = 256;
   uint32_t max_open_files = 256;

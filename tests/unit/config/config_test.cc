@@ -122,12 +122,12 @@ std::string OptionsOf(const Config& config) {
   for (const LaneOptions& lane : config.lanes) {
     text += Joined(lane.target, lane.target_path, lane.target_id, lane.writer_root,
                    lane.initialize_target, lane.require_mount, lane.max_parallel_paths,
-                   lane.max_window_writes, lane.max_window_bytes, lane.max_merge_bytes,
-                   lane.max_open_directories, lane.max_open_files, lane.health_check_interval_ms,
-                   lane.health_min_stay_ms, lane.max_retries, lane.retry_initial_ms,
-                   lane.retry_max_ms, lane.checkpoint_interval_ms, lane.watermark_interval_ms,
-                   lane.slow_limit_ms, lane.stall_limit_ms, lane.parked_retry_interval_ms,
-                   lane.max_parked_writes, lane.max_parked_bytes);
+                   lane.max_window_writes, lane.max_window_bytes, lane.apply_linger_ms,
+                   lane.max_merge_bytes, lane.max_open_directories, lane.max_open_files,
+                   lane.health_check_interval_ms, lane.health_min_stay_ms, lane.max_retries,
+                   lane.retry_initial_ms, lane.retry_max_ms, lane.checkpoint_interval_ms,
+                   lane.watermark_interval_ms, lane.slow_limit_ms, lane.stall_limit_ms,
+                   lane.parked_retry_interval_ms, lane.max_parked_writes, lane.max_parked_bytes);
   }
   const RpcConfig& rpc = config.rpc;
   text += Joined(rpc.socket_path, rpc.socket_mode, rpc.socket_group, rpc.tcp_address,

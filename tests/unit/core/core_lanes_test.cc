@@ -33,6 +33,21 @@ TEST_F(CoreLanes, ALaneLearnsTheTailWhenItComesAndWhenItMoves) {
   EXPECT_EQ(next.sent().at(0).tail().durable(), 1u);
 }
 
+TEST_F(CoreLanes, ALaneLearnsUpToWhereSomebodyWaitsForIt) {
+  Do(PutOf("a"), Level::kLocal);
+  Settle();
+  Do(PutOf("b"), Level::kJournaled);
+  Settle();
+  journal->Sync();
+  EXPECT_EQ(local.sent().back().wanted(), 1u);
+  EXPECT_EQ(corebank.sent().back().wanted(), 0u);
+  Do(PutOf("c"), Level::kAll);
+  Settle();
+  journal->Sync();
+  EXPECT_EQ(local.sent().back().wanted(), 3u);
+  EXPECT_EQ(corebank.sent().back().wanted(), 3u);
+}
+
 TEST_F(CoreLanes, CheckpointsGoToTheJournal) {
   Run(PutOf("a"));
   Run(PutOf("b"));
