@@ -96,22 +96,23 @@ Awaitable<absl::Status> TargetClaim::Take(FileHandle top, Directory& own, int fl
 // The lane publishes what its saved state has, and then remembers that it did: so what it finds
 // lies between the two, or somebody put an older state in place.
 Awaitable<absl::Status> TargetClaim::CheckWatermark(FileHandle top) {
-  found_ = Watermark();
+  // As it is now: a newer file may be published, and remembered, while this one is read.
+  const Sequence published = checkpointer_.state().published;
   auto read = co_await ReadWatermark(env_, top, options_.writer);
   const LaneState& state = checkpointer_.state();
   if (!read.ok()) {
     if (!absl::IsNotFound(read.status()) && !absl::IsDataLoss(read.status())) {
       co_return read.status();
     }
-    if (state.published == 0) co_return absl::OkStatus();
-    co_return Inconsistent(absl::StrCat("the target was complete through sequence ",
-                                        state.published, " and has no watermark now (",
-                                        read.status().message(), ")"));
+    if (published == 0) co_return absl::OkStatus();
+    co_return Inconsistent(absl::StrCat("the target was complete through sequence ", published,
+                                        " and has no watermark now (", read.status().message(),
+                                        ")"));
   }
   const bool own = read->instance == state.instance.ToString();
-  if (state.published > 0 && (!own || read->sequence < state.published)) {
+  if (published > 0 && (!own || read->sequence < published)) {
     co_return Inconsistent(absl::StrCat(
-        "the target was rolled back: it was complete through sequence ", state.published,
+        "the target was rolled back: it was complete through sequence ", published,
         own ? ", its watermark says " : ", its watermark is of another journal and says ",
         read->sequence));
   }

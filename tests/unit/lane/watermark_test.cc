@@ -152,6 +152,16 @@ TEST_F(WatermarkTest, ATargetThatFellOffIsNoticedWithNothingToWrite) {
   files_.Mount("/t", &disk_);
 }
 
+TEST_F(WatermarkTest, APublicationUnderWayIsNoRollback) {
+  options_.watermark_interval_ms = 1;
+  world_.RunFor(2 * kSimSecond);
+  for (Sequence next = 1; next <= 300; ++next) {
+    Settle(next);
+    world_.RunFor(static_cast<int64_t>(next % 7) * 100'000);
+    ASSERT_TRUE(world_.Await(lane().keeper.IsWell())) << lane().keeper.reason();
+  }
+}
+
 TEST_F(WatermarkTest, ARestartGoesOn) {
   Settle(7);
   world_.RunFor(2 * kSimSecond);
