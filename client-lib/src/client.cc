@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "call.h"
 #include "convert.h"
+#include "start.h"
 #include "state.h"
 #include "stream_core.h"
 #include "upload_call.h"
@@ -18,44 +19,6 @@ constexpr absl::Duration kReadyPoll = absl::Milliseconds(100);
 constexpr int32_t kServing = 1;  // grpc.health.v1.HealthCheckResponse.SERVING
 constexpr char kHealthCheck[] = "/grpc.health.v1.Health/Check";
 
-// Runs an asynchronous call and waits for it.
-template <typename T, typename Start>
-absl::StatusOr<T> Blocking(Start start) {
-  std::promise<absl::StatusOr<T>> promise;
-  std::future<absl::StatusOr<T>> future = promise.get_future();
-  start([&promise](absl::StatusOr<T> result) { promise.set_value(std::move(result)); });
-  return future.get();
-}
-
-Level LevelOf(const ClientState& state, const CallOptions& options) {
-  return options.level != Level::kUnspecified ? options.level : state.options().level;
-}
-
-enum class Kind { kWrite, kWait, kRead };
-
-Call::Setup SetupOf(ClientState& state, const CallOptions& options, Kind kind) {
-  const ClientOptions& defaults = state.options();
-  Call::Setup setup;
-  setup.state = &state;
-  setup.limits.policy = defaults.retry;
-  setup.limits.deadline =
-      state.scheduler().Now() +
-      (options.timeout > absl::ZeroDuration() ? options.timeout : defaults.timeout);
-  setup.limits.keep_waiting = options.keep_waiting;
-  if (kind == Kind::kWrite) {
-    setup.limits.writes = true;
-    setup.limits.callers_id = !options.request_id.empty();
-    setup.limits.request_id = setup.limits.callers_id ? options.request_id : state.ids().Next();
-  }
-  if (kind != Kind::kRead) {
-    setup.wait =
-        options.wait_timeout > absl::ZeroDuration() ? options.wait_timeout : defaults.wait_timeout;
-  } else {
-    setup.wait_bounds_attempt = false;
-  }
-  return setup;
-}
-
 template <typename Wire>
 Wire ToKey(const WriteKey& key) {
   Wire request;
@@ -65,28 +28,6 @@ Wire ToKey(const WriteKey& key) {
     request.set_request_id(std::get<std::string>(key));
   }
   return request;
-}
-
-// Starts a call whose response FromWire turns into the caller's result.
-template <typename Request, typename Response, typename Stub, typename Method, typename Convert,
-          typename Done>
-void StartUnary(Call::Setup setup, Request request, Stub& stub, Method method, Convert convert,
-                Done done) {
-  auto send = [&stub, method](grpc::ClientContext* context, const Request* wire, Response* response,
-                              std::function<void(grpc::Status)> finished) {
-    method(stub, context, wire, response, std::move(finished));
-  };
-  auto deliver = [done = std::move(done), convert = std::move(convert)](
-                     const absl::Status& status, const Response& response) mutable {
-    if (status.ok()) {
-      done(convert(response));
-    } else {
-      done(status);
-    }
-  };
-  std::make_shared<UnaryCall<Request, Response>>(std::move(setup), std::move(request),
-                                                 std::move(send), std::move(deliver))
-      ->Start();
 }
 
 }  // namespace

@@ -79,6 +79,12 @@ TargetStatus ToTarget(const v1::TargetStatus& wire) {
         {parked.sequence(), parked.path(), parked.error(), ToTime(parked.since_time())});
   }
   target.parked_writes = wire.parked_writes();
+  for (const v1::ParkedWriteStatus& skipped : wire.skipped()) {
+    target.skipped.push_back(
+        {skipped.sequence(), skipped.path(), skipped.error(), ToTime(skipped.since_time())});
+  }
+  target.skipped_writes = wire.skipped_writes();
+  target.diverged_paths = wire.diverged_paths();
   return target;
 }
 

@@ -30,5 +30,8 @@ void ToWire(Operation&& operation, v1::Operation* wire);
 [[nodiscard]] WriteResult FromWire(const v1::WaitDurableResponse& wire);
 [[nodiscard]] WriteInfo FromWire(const v1::GetWriteResponse& wire);
 [[nodiscard]] DaemonStatus FromWire(const v1::GetStatusResponse& wire);
+[[nodiscard]] PendingList FromWire(const v1::ListPendingResponse& wire);
+[[nodiscard]] PendingResult FromWire(const v1::RetryPendingResponse& wire);
+[[nodiscard]] PendingResult FromWire(const v1::SkipPendingResponse& wire);
 
 }  // namespace tandem::client

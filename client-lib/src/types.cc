@@ -114,4 +114,16 @@ Operation Operation::Rename(std::string path, std::string new_path, bool if_abse
   return operation;
 }
 
+absl::string_view PendingStateName(PendingState state) {
+  switch (state) {
+    case PendingState::kParked:
+      return "PARKED";
+    case PendingState::kDiverged:
+      return "DIVERGED";
+    case PendingState::kUnspecified:
+      break;
+  }
+  return "UNKNOWN";
+}
+
 }  // namespace tandem::client

@@ -41,6 +41,9 @@ namespace tandem {
   X(kDurabilityNotReached, "DURABILITY_NOT_REACHED", kDeadlineExceeded) \
   X(kOutcomeUnknown, "OUTCOME_UNKNOWN", kUnavailable)                   \
   X(kTargetFailed, "TARGET_FAILED", kAborted)                           \
+  X(kPendingNotFound, "PENDING_NOT_FOUND", kNotFound)                   \
+  X(kTargetUnavailable, "TARGET_UNAVAILABLE", kUnavailable)             \
+  X(kDivergedFull, "DIVERGED_FULL", kResourceExhausted)                 \
   X(kQueueFull, "QUEUE_FULL", kResourceExhausted)                       \
   X(kJournalFull, "JOURNAL_FULL", kResourceExhausted)                   \
   X(kJournalDiskFull, "JOURNAL_DISK_FULL", kResourceExhausted)          \

@@ -90,11 +90,11 @@ absl::Status Acknowledgements::FindParked(const Waiter& waiter) const {
     if (parked == nullptr) continue;
     RefusalDetail detail = DetailOfWaiter(waiter);
     detail.metadata.emplace_back("target", progress_.name(i));
-    detail.metadata.emplace_back("error", parked->error());
-    return Refuse(
-        Reason::kTargetFailed,
-        absl::StrCat("target ", progress_.name(i), " refuses the write for now: ", parked->error()),
-        detail);
+    detail.metadata.emplace_back("error", ErrorOf(*parked));
+    const absl::string_view what =
+        parked->has_skip() ? " has not got the write: " : " refuses the write for now: ";
+    return Refuse(Reason::kTargetFailed,
+                  absl::StrCat("target ", progress_.name(i), what, ErrorOf(*parked)), detail);
   }
   return absl::OkStatus();
 }

@@ -52,6 +52,33 @@ struct WriteInfo {
   int64_t journaled_ms = 0;  // wall time, since 1970
 };
 
+// What an operator asks of writes that are parked on one target.
+struct PendingRequest {
+  std::string target;
+  std::string path;                 // those of a path; "": of any
+  std::vector<Sequence> sequences;  // these; empty: all
+  bool skip = false;                // give them up; else try them again
+  std::string reason;               // of a skip, for the record
+  std::string caller;
+  int64_t wait_timeout_ms = 10'000;
+};
+using PendingDone = absl::AnyInvocable<void(absl::StatusOr<internal::v1::PendingResult>)>;
+
+// Where a page of parked and skipped writes begins: behind this one.
+struct PendingPlace {
+  size_t target = 0;  // in the order of the configuration
+  Sequence sequence = 0;
+};
+struct PendingPage {
+  struct Entry {
+    std::string target;
+    internal::v1::ParkedWrite write;
+  };
+  std::vector<Entry> entries;        // by target, then sequence
+  std::optional<PendingPlace> next;  // there are more
+  std::vector<std::string> unknown;  // targets whose lane has said nothing since core's start
+};
+
 using UploadId = uint64_t;
 
 struct UploadRequest {
@@ -81,6 +108,9 @@ struct TargetView {
   int64_t catch_up_left_ms = -1;  // until the lag is gone at this rate; -1: it does not shrink
   std::vector<internal::v1::ParkedWrite> parked;  // at most kMaxParkedShown
   uint64_t parked_count = 0;
+  std::vector<internal::v1::ParkedWrite> skipped;  // at most kMaxParkedShown
+  uint64_t skipped_count = 0;                      // of paths that are not equal again since
+  uint64_t diverged_paths = 0;
 };
 
 struct CoreView {
@@ -133,6 +163,15 @@ class Core {
 
   // WRITE_NOT_FOUND if no such write is known (any more).
   [[nodiscard]] virtual absl::StatusOr<WriteInfo> GetWrite(WriteKey key) = 0;
+
+  // What is parked or skipped on `target` ("": on any), at most `limit`, from memory: no lane is
+  // asked. ARGUMENT_INVALID: there is no such target.
+  [[nodiscard]] virtual absl::StatusOr<PendingPage> ListPending(const std::string& target,
+                                                                PendingPlace after,
+                                                                size_t limit) = 0;
+  // Relayed to the target's lane. PENDING_NOT_FOUND; TARGET_UNAVAILABLE: no lane, the target is
+  // down, or no answer within the wait (then it may still be done); DIVERGED_FULL; QUEUE_FULL.
+  virtual void ResolvePending(PendingRequest request, PendingDone done) = 0;
 
   // A lane connected (again): replaces the channel of that target.
   virtual void AttachLane(const std::string& target, std::unique_ptr<LaneChannel> channel) = 0;

@@ -43,6 +43,7 @@ CoreImpl::CoreImpl(Env& env, CoreOptions options, Core::Listener* listener)
       intake_(env, options_, progress_, *this),
       uploads_(env, options_, intake_, progress_),
       rates_(progress_.size()),
+      commands_(env),
       moved_(env.executor) {
   for (size_t i = 0; i < progress_.size(); ++i) {
     lanes_.push_back(
@@ -52,7 +53,8 @@ CoreImpl::CoreImpl(Env& env, CoreOptions options, Core::Listener* listener)
                                                       OnLaneMessage(i, std::move(message));
                                                     },
                                                 .on_lost =
-                                                    [this] {
+                                                    [this, i] {
+                                                      commands_.OnLaneLost(i);
                                                       NotifyHealth();
                                                       moved_.Notify();
                                                     },
@@ -135,6 +137,17 @@ void CoreImpl::WaitDurable(WriteKey key, Level level, int64_t wait_timeout_ms, W
 }
 
 absl::StatusOr<WriteInfo> CoreImpl::GetWrite(WriteKey key) { return intake_.GetWrite(key); }
+
+absl::StatusOr<PendingPage> CoreImpl::ListPending(const std::string& target, PendingPlace after,
+                                                  size_t limit) {
+  return tandem::ListPending(progress_, target, after, limit);
+}
+
+void CoreImpl::ResolvePending(PendingRequest request, PendingDone done) {
+  const std::optional<size_t> lane = progress_.IndexOf(request.target);
+  commands_.Add(lane, lane.has_value() ? lanes_[*lane].get() : nullptr, std::move(request),
+                std::move(done));
+}
 
 void CoreImpl::OnDurable(JournalTail tail) {
   TANDEM_CHECK(tail.durable <= journal_->appended());

@@ -10,6 +10,7 @@
 #include "daemon/core/core.h"
 #include "daemon/core/intake.h"
 #include "daemon/core/lane_endpoint.h"
+#include "daemon/core/pending_commands.h"
 #include "daemon/core/target_progress.h"
 #include "daemon/core/uploads.h"
 #include "daemon/io/event.h"
@@ -35,6 +36,9 @@ class CoreImpl final : public Core, public Journal::Listener, public PathQuestio
   void AbortUpload(UploadId upload) override;
   void WaitDurable(WriteKey key, Level level, int64_t wait_timeout_ms, WriteDone done) override;
   absl::StatusOr<WriteInfo> GetWrite(WriteKey key) override;
+  absl::StatusOr<PendingPage> ListPending(const std::string& target, PendingPlace after,
+                                          size_t limit) override;
+  void ResolvePending(PendingRequest request, PendingDone done) override;
   void AttachLane(const std::string& target, std::unique_ptr<LaneChannel> channel) override;
   CoreView View() override;
   const JournalCounters journal_counters() const override { return journal_->counters(); }
@@ -73,6 +77,7 @@ class CoreImpl final : public Core, public Journal::Listener, public PathQuestio
   Uploads uploads_;
   std::vector<std::unique_ptr<LaneEndpoint>> lanes_;
   std::vector<CatchUpRate> rates_;
+  PendingCommands commands_;
   std::unique_ptr<Journal> journal_;
   JournalState state_ = JournalState::kServing;
   std::string state_reason_;

@@ -15,6 +15,7 @@ void CoreImpl::AttachLane(const std::string& target, std::unique_ptr<LaneChannel
     channel->Close();
     return;
   }
+  commands_.OnLaneLost(*lane);  // its predecessor's
   lanes_[*lane]->Attach(std::move(channel));
   lanes_[*lane]->SendTail(journal_->tail(), journal_->appended(), intake_.wanted(*lane));
   intake_.OnLaneAttached(*lane);
@@ -43,6 +44,7 @@ absl::Status CoreImpl::TakeLaneMessage(size_t lane, const internal::v1::LaneMess
       endpoint.OnAnswer(answer.id());
       intake_.OnAnswer(lane, answer);
     }
+    for (const auto& result : message.results()) commands_.OnResult(lane, result);
   } else if (message.durable_size() > 0 || message.checkpoint() > 0) {
     // While it waits for its predecessor's lock, a lane can say how it is, and nothing more.
     return absl::FailedPreconditionError("the lane claims progress before its hello");
@@ -95,10 +97,12 @@ absl::Status CoreImpl::OnProgress(size_t lane, const internal::v1::LaneMessage& 
   TargetProgress& target = progress_.target(lane);
   const Sequence durable = progress_.durable();
   for (const auto& parked : message.parked()) {
+    const bool known = target.IsParked(parked.sequence());
     RETURN_IF_ERROR(target.Park(parked, durable));
-    env_.log.Warning("write_parked", {{"target", progress_.name(lane)},
-                                      {"sequence", parked.sequence()},
-                                      {"error", parked.error()}});
+    if (known && !parked.has_skip()) continue;  // it was tried again
+    env_.log.Warning(known ? "write_skipped" : "write_parked", {{"target", progress_.name(lane)},
+                                                                {"sequence", parked.sequence()},
+                                                                {"error", ErrorOf(parked)}});
   }
   for (const auto& span : message.unparked()) target.Unpark(span);
   for (const auto& span : message.durable()) RETURN_IF_ERROR(target.Settle(span, durable));
@@ -156,6 +160,12 @@ TargetView CoreImpl::ViewTarget(size_t lane) {
   for (const auto& [sequence, parked] : target.parked()) {
     if (view.parked.size() == kMaxParkedShown) break;
     view.parked.push_back(parked);
+  }
+  view.skipped_count = target.skipped().size();
+  view.diverged_paths = target.diverged_paths();
+  for (const auto& [sequence, skipped] : target.skipped()) {
+    if (view.skipped.size() == kMaxParkedShown) break;
+    view.skipped.push_back(skipped);
   }
   return view;
 }

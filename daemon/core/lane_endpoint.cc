@@ -110,6 +110,13 @@ bool LaneEndpoint::Ask(uint64_t question, const std::string& path) {
   return true;
 }
 
+bool LaneEndpoint::SendCommand(internal::v1::PendingCommand command) {
+  if (channel_ == nullptr || next_.commands_size() >= kMaxCommands) return false;
+  *next_.add_commands() = std::move(command);
+  Flush();
+  return true;
+}
+
 void LaneEndpoint::SendDrain(int64_t within_ms) {
   if (channel_ == nullptr) return;
   next_.set_drain(true);

@@ -14,10 +14,11 @@
 
 namespace tandem {
 
-// Owner: core's thread. Never blocks; memory is bounded by kMaxQuestions.
+// Owner: core's thread. Never blocks; memory is bounded by kMaxQuestions and kMaxCommands.
 class LaneEndpoint {
  public:
   static constexpr size_t kMaxQuestions = 1024;
+  static constexpr int kMaxCommands = 16;
 
   struct Handlers {
     absl::AnyInvocable<void(internal::v1::LaneMessage)> on_message;
@@ -41,6 +42,8 @@ class LaneEndpoint {
   void SendTail(const JournalTail& tail, Sequence appended, Sequence wanted);
   // False if there is no lane or too many of its answers are outstanding.
   [[nodiscard]] bool Ask(uint64_t question, const std::string& path);
+  // False if there is no lane, or kMaxCommands are not even sent.
+  [[nodiscard]] bool SendCommand(internal::v1::PendingCommand command);
   void SendDrain(int64_t within_ms);
   void SendSaveCheckpoint();
 

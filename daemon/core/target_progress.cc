@@ -25,6 +25,11 @@ bool Overlap(absl::string_view a, absl::string_view b) {
 
 }  // namespace
 
+std::string ErrorOf(const internal::v1::ParkedWrite& parked) {
+  if (!parked.has_skip()) return parked.error();
+  return absl::StrCat("skipped by an operator: ", parked.skip().reason());
+}
+
 absl::Status TargetProgress::Hello(const internal::v1::LaneHello& hello, Sequence durable) {
   if (hello.checkpoint() > 0) RETURN_IF_ERROR(CheckClaim(1, hello.checkpoint(), durable));
   SequenceSet settled(hello.checkpoint());
@@ -40,6 +45,8 @@ absl::Status TargetProgress::Hello(const internal::v1::LaneHello& hello, Sequenc
   checkpoint_ = hello.checkpoint();
   highest_checkpoint_ = std::max(highest_checkpoint_, checkpoint_);
   parked_.clear();
+  skipped_.clear();
+  diverged_.clear();
   for (const auto& parked : hello.parked()) AddParked(parked);
   return absl::OkStatus();
 }
@@ -72,11 +79,29 @@ void TargetProgress::RaiseCheckpoint(Sequence checkpoint) {
 
 void TargetProgress::AddParked(const internal::v1::ParkedWrite& parked) {
   settled_.Add(parked.sequence());
-  parked_.insert_or_assign(parked.sequence(), parked);
+  Forget(parked.sequence());
+  auto& writes = parked.has_skip() ? skipped_ : parked_;
+  writes.emplace(parked.sequence(), parked);
+  for (const std::string& path : parked.skip().diverged()) ++diverged_[path];
+}
+
+void TargetProgress::Forget(Sequence sequence) {
+  parked_.erase(sequence);
+  const auto skipped = skipped_.find(sequence);
+  if (skipped == skipped_.end()) return;
+  for (const std::string& path : skipped->second.skip().diverged()) {
+    if (--diverged_.at(path) == 0) diverged_.erase(path);
+  }
+  skipped_.erase(skipped);
 }
 
 void TargetProgress::Unpark(const internal::v1::SequenceSpan& span) {
   parked_.erase(parked_.lower_bound(span.first()), parked_.upper_bound(span.last()));
+  for (auto next = skipped_.lower_bound(span.first());
+       next != skipped_.end() && next->first <= span.last();
+       next = skipped_.lower_bound(span.first())) {
+    Forget(next->first);
+  }
 }
 
 bool TargetProgress::IsDurable(Sequence first, Sequence last) const {
@@ -92,20 +117,27 @@ std::optional<Sequence> TargetProgress::FirstMissing(Sequence first, Sequence la
 }
 
 const internal::v1::ParkedWrite* TargetProgress::FindParked(Sequence first, Sequence last) const {
-  if (parked_.empty()) return nullptr;
-  const auto it = parked_.lower_bound(first);
-  return it != parked_.end() && it->first <= last ? &it->second : nullptr;
+  for (const auto* writes : {&parked_, &skipped_}) {
+    if (writes->empty()) continue;
+    const auto it = writes->lower_bound(first);
+    if (it != writes->end() && it->first <= last) return &it->second;
+  }
+  return nullptr;
 }
 
 bool TargetProgress::IsDisturbed(absl::string_view path) const {
-  return std::any_of(parked_.begin(), parked_.end(), [&](const auto& entry) {
+  const auto overlaps = [&](const auto& entry) {
     const internal::v1::ParkedWrite& parked = entry.second;
     return Overlap(parked.path(), path) ||
            (!parked.new_path().empty() && Overlap(parked.new_path(), path));
-  });
+  };
+  return std::any_of(parked_.begin(), parked_.end(), overlaps) ||
+         std::any_of(diverged_.begin(), diverged_.end(),
+                     [&](const auto& entry) { return Overlap(entry.first, path); });
 }
 
-// What is in the gaps between the ranges that are settled, and what is parked.
+// What is in the gaps between the ranges that are settled, and what is parked. What is skipped will
+// never come: it is no lag.
 TargetLag TargetProgress::Lag(const LagIndex& index) const {
   TargetLag lag;
   const auto add = [&](Sequence first, Sequence last) {
@@ -171,7 +203,7 @@ std::vector<TargetOutcome> Progress::OutcomesOf(Sequence first, Sequence last) c
     outcomes[i].target = names_[i];
     if (const auto* parked = targets_[i].FindParked(first, last)) {
       outcomes[i].state = TargetWriteState::kFailed;
-      outcomes[i].reason = parked->error();
+      outcomes[i].reason = ErrorOf(*parked);
     } else if (targets_[i].IsDurable(first, last)) {
       outcomes[i].state = TargetWriteState::kDurable;
     }

@@ -22,8 +22,8 @@ struct TargetLag {
   Sequence oldest = 0;  // the oldest write that is not durable there; 0: none
 };
 
-// Of one target. Owner: core's thread. Memory: one entry per parked write and per gap in what is
-// applied; nothing per write that waits.
+// Of one target. Owner: core's thread. Memory: one entry per parked or skipped write and per gap in
+// what is applied; nothing per write that waits.
 class TargetProgress {
  public:
   explicit TargetProgress(Sequence saved_checkpoint)
@@ -52,27 +52,42 @@ class TargetProgress {
   [[nodiscard]] bool IsDurable(Sequence first, Sequence last) const;
   // The first in first..last that is neither durable nor parked there; nullopt: none.
   [[nodiscard]] std::optional<Sequence> FirstMissing(Sequence first, Sequence last) const;
-  // One in first..last that is parked, and why; nullptr: none is.
+  // One in first..last that is parked or skipped, and why; nullptr: none is.
   [[nodiscard]] const internal::v1::ParkedWrite* FindParked(Sequence first, Sequence last) const;
-  [[nodiscard]] bool IsParked(Sequence sequence) const { return parked_.contains(sequence); }
-  // The path, one of its directories or something beneath it waits in quarantine: what the target
-  // has there is not what the records say.
+  // Or skipped: the target does not have it.
+  [[nodiscard]] bool IsParked(Sequence sequence) const {
+    return parked_.contains(sequence) || skipped_.contains(sequence);
+  }
+  // The path, one of its directories or something beneath it waits in quarantine or is DIVERGED:
+  // what the target has there is not what the records say.
   [[nodiscard]] bool IsDisturbed(absl::string_view path) const;
 
   [[nodiscard]] const absl::btree_map<Sequence, internal::v1::ParkedWrite>& parked() const {
     return parked_;
   }
+  // Given up by an operator, on paths that are not equal again since.
+  [[nodiscard]] const absl::btree_map<Sequence, internal::v1::ParkedWrite>& skipped() const {
+    return skipped_;
+  }
+  // Paths that lack a skipped write.
+  [[nodiscard]] uint64_t diverged_paths() const { return diverged_.size(); }
   [[nodiscard]] TargetLag Lag(const LagIndex& index) const;
 
  private:
   void AddParked(const internal::v1::ParkedWrite& parked);
+  void Forget(Sequence sequence);
 
   bool known_ = false;
   Sequence checkpoint_;
   Sequence highest_checkpoint_;
-  SequenceSet settled_;  // durable or parked
+  SequenceSet settled_;  // durable, parked or skipped
   absl::btree_map<Sequence, internal::v1::ParkedWrite> parked_;
+  absl::btree_map<Sequence, internal::v1::ParkedWrite> skipped_;
+  absl::flat_hash_map<std::string, uint64_t> diverged_;  // path -> how many it lacks
 };
+
+// Why a target does not have the write, for a person.
+[[nodiscard]] std::string ErrorOf(const internal::v1::ParkedWrite& parked);
 
 // All targets, in the order of the configuration, and the journal's watermark: levels.
 class Progress {

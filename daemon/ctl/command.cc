@@ -25,7 +25,8 @@ std::string HintFor(const Globals& globals, const absl::Status& status,
                         detail.sequence.value_or(0));
   }
   if (detail.reason == "PAYLOAD_TOO_LARGE") return "large files go with: tandemctl upload";
-  if (detail.reason == "TARGET_FAILED") return "see which target and why: tandemctl status";
+  if (detail.reason == "TARGET_FAILED") return "see which target and why: tandemctl pending";
+  if (detail.reason == "PENDING_NOT_FOUND") return "see what is parked: tandemctl pending";
   if (status.code() == absl::StatusCode::kUnavailable && detail.reason.empty() &&
       !detail.outcome_unknown) {
     return absl::StrCat("is tandemd running and serving ", globals.address, "?");

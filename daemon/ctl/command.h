@@ -58,6 +58,7 @@ void AddWriteCommands(CLI::App* app, const Globals& globals, Run* run);
 void AddUploadCommand(CLI::App* app, const Globals& globals, Run* run);
 void AddQueryCommands(CLI::App* app, const Globals& globals, Run* run);
 void AddStatusCommand(CLI::App* app, const Globals& globals, Run* run);
+void AddPendingCommands(CLI::App* app, const Globals& globals, Run* run);
 void AddTargetCommands(CLI::App* app, const Globals& globals, Run* run);
 void AddWatermarkCommand(CLI::App* app, const Globals& globals, Run* run);
 

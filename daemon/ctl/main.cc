@@ -15,6 +15,9 @@ Examples:
   tandemctl get 41                       how far did write 41 get?
   tandemctl wait 41 --level ALL --timeout 30s
   tandemctl status -o json
+  tandemctl pending                      what do targets lack, and why?
+  tandemctl retry corebank --path receipts/17.json
+  tandemctl skip corebank --sequence 41 --reason "superseded by hand, ticket 4711"
   tandemctl target init /mnt/corebank --name corebank
   tandemctl watermark /mnt/corebank      how far is it? No daemon needed
 
@@ -62,6 +65,7 @@ int Main(int argc, char** argv) {
   AddUploadCommand(&app, globals, &run);
   AddQueryCommands(&app, globals, &run);
   AddStatusCommand(&app, globals, &run);
+  AddPendingCommands(&app, globals, &run);
   AddTargetCommands(&app, globals, &run);
   AddWatermarkCommand(&app, globals, &run);
   try {

@@ -56,14 +56,18 @@ json::value LeftOf(const client::TargetStatus& target) {
   return absl::ToDoubleSeconds(target.catch_up_left);
 }
 
-json::object ObjectOf(const client::TargetStatus& target) {
-  json::array parked;
-  for (const client::ParkedWrite& write : target.parked) {
-    parked.push_back({{"sequence", write.sequence},
-                      {"path", write.path},
-                      {"error", write.error},
-                      {"since", Rfc3339(write.since)}});
+json::array ArrayOf(const std::vector<client::ParkedWrite>& writes) {
+  json::array array;
+  for (const client::ParkedWrite& write : writes) {
+    array.push_back({{"sequence", write.sequence},
+                     {"path", write.path},
+                     {"error", write.error},
+                     {"since", Rfc3339(write.since)}});
   }
+  return array;
+}
+
+json::object ObjectOf(const client::TargetStatus& target) {
   return {{"name", target.name},
           {"path", target.path},
           {"health", Text(TargetHealthName(target.health))},
@@ -79,7 +83,10 @@ json::object ObjectOf(const client::TargetStatus& target) {
           {"applied_per_second", target.applied_per_second},
           {"catch_up_left_seconds", LeftOf(target)},
           {"parked_writes", target.parked_writes},
-          {"parked", std::move(parked)}};
+          {"parked", ArrayOf(target.parked)},
+          {"diverged_paths", target.diverged_paths},
+          {"skipped_writes", target.skipped_writes},
+          {"skipped", ArrayOf(target.skipped)}};
 }
 
 std::string Bytes(uint64_t bytes) {
@@ -134,12 +141,17 @@ std::string TargetTree(const client::TargetStatus& target, bool last, absl::Time
   }
   absl::StrAppend(&out, target.io_engine.empty() ? "" : absl::StrCat(" io:", target.io_engine),
                   "\n");
-  if (target.parked_writes == 0) return out;
-  absl::StrAppend(&out, stem, "  ",
-                  Colored(absl::StrCat("parked:", target.parked_writes), "31", style), "\n");
-  for (const client::ParkedWrite& write : target.parked) {
-    absl::StrAppend(&out, stem, "    #", write.sequence, " ", write.path, ": ", write.error, "\n");
-  }
+  const auto add = [&](absl::string_view name, uint64_t count,
+                       const std::vector<client::ParkedWrite>& writes) {
+    if (count == 0) return;
+    absl::StrAppend(&out, stem, "  ", Colored(absl::StrCat(name, count), "31", style), "\n");
+    for (const client::ParkedWrite& write : writes) {
+      absl::StrAppend(&out, stem, "    #", write.sequence, " ", write.path, ": ", write.error,
+                      "\n");
+    }
+  };
+  add("parked:", target.parked_writes, target.parked);
+  add("diverged paths:", target.diverged_paths, target.skipped);
   return out;
 }
 

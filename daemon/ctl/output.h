@@ -22,5 +22,10 @@ struct Style {
 // `now` for "since" and "up".
 [[nodiscard]] std::string TreeOf(const client::DaemonStatus& status, absl::Time now, Style style);
 [[nodiscard]] std::string JsonOf(const client::DaemonStatus& status);
+[[nodiscard]] std::string TableOf(const client::PendingWrite& write, absl::Time now);
+[[nodiscard]] std::string JsonOf(const client::PendingWrite& write);
+// `done`: what was done, like "applied".
+[[nodiscard]] std::string TableOf(const client::PendingResult& result, absl::string_view done);
+[[nodiscard]] std::string JsonOf(const client::PendingResult& result, absl::string_view done);
 
 }  // namespace tandem::ctl

@@ -62,9 +62,10 @@ ExitCode Status(const Globals& globals) {
   if (!globals.quiet) {
     std::cout << (globals.json ? JsonOf(*status) : TreeOf(*status, absl::Now(), StyleOfTerminal()));
   }
-  const bool diverged =
-      std::any_of(status->targets.begin(), status->targets.end(),
-                  [](const client::TargetStatus& target) { return target.parked_writes > 0; });
+  const bool diverged = std::any_of(status->targets.begin(), status->targets.end(),
+                                    [](const client::TargetStatus& target) {
+                                      return target.parked_writes > 0 || target.diverged_paths > 0;
+                                    });
   return diverged ? kDiverged : kOk;
 }
 
@@ -87,7 +88,8 @@ void AddQueryCommands(CLI::App* app, const Globals& globals, Run* run) {
 }
 
 void AddStatusCommand(CLI::App* app, const Globals& globals, Run* run) {
-  app->add_subcommand("status", "Show journal and targets; exit code 10 if writes are parked")
+  app->add_subcommand(
+         "status", "Show journal and targets; exit code 10 if writes are parked or paths diverged")
       ->callback([&globals, run] { *run = [&globals] { return Status(globals); }; });
 }
 

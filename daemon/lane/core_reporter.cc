@@ -23,13 +23,33 @@ void AddSpans(std::vector<Sequence>& sequences, Spans* spans) {
 
 }  // namespace
 
+internal::v1::LaneHello HelloOf(const LaneState& state, const ParkedStore& parked,
+                                absl::string_view io_engine) {
+  internal::v1::LaneHello hello;
+  hello.set_epoch(state.generation);
+  hello.set_checkpoint(state.settled.prefix());
+  for (const SequenceRange& range : state.settled.Ranges()) {
+    auto* span = hello.add_beyond();
+    span->set_first(range.first);
+    span->set_last(range.last);
+  }
+  for (const auto& [sequence, write] : parked.writes()) *hello.add_parked() = ToMessage(write);
+  for (const auto& [sequence, write] : parked.skipped()) *hello.add_parked() = ToMessage(write);
+  hello.set_target_id(state.target_id);
+  hello.set_io_engine(std::string(io_engine));
+  return hello;
+}
+
 internal::v1::ParkedWrite ToMessage(const ParkedWrite& write) {
   internal::v1::ParkedWrite message;
   message.set_sequence(write.header.sequence);
   message.set_path(write.header.path);
-  message.set_new_path(write.header.new_path);
   message.set_error(write.error);
   message.set_since_ms(write.since_ms);
+  message.set_new_path(write.header.new_path);
+  message.set_type(static_cast<uint32_t>(write.header.type));
+  message.set_attempts(write.attempts);
+  if (write.skip.has_value()) ToMessage(*write.skip, message.mutable_skip());
   return message;
 }
 
@@ -44,7 +64,7 @@ void CoreReporter::Durable(Sequence sequence) {
 }
 
 void CoreReporter::Parked(const ParkedWrite& write) {
-  *next_.add_parked() = ToMessage(write);
+  parked_.insert_or_assign(write.header.sequence, ToMessage(write));
   FlushSoon();
 }
 
@@ -55,6 +75,11 @@ void CoreReporter::Unparked(Sequence sequence) {
 
 void CoreReporter::Answer(internal::v1::PathAnswer answer) {
   *next_.add_answers() = std::move(answer);
+  FlushSoon();
+}
+
+void CoreReporter::Resolved(internal::v1::PendingResult result) {
+  *next_.add_results() = std::move(result);
   FlushSoon();
 }
 
@@ -88,6 +113,9 @@ void CoreReporter::Flush() {
   if (!dirty_ || stopped_ || channel_.backlogged()) return;
   AddSpans(durable_, next_.mutable_durable());
   AddSpans(unparked_, next_.mutable_unparked());
+  for (auto& [sequence, write] : std::exchange(parked_, {})) {
+    *next_.add_parked() = std::move(write);
+  }
   channel_.Send(std::exchange(next_, {}));
   dirty_ = false;
 }

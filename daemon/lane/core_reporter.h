@@ -1,11 +1,13 @@
 // What a lane tells core: merged, so that a core that does not read costs no memory.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <vector>
 
 #include "daemon/base/sequence_set.h"
 #include "daemon/io/env.h"
+#include "daemon/lane/lane_state.h"
 #include "daemon/lane/parked_store.h"
 #include "daemon/link/channel.h"
 
@@ -20,9 +22,11 @@ class CoreReporter {
 
   void Hello(internal::v1::LaneHello hello);
   void Durable(Sequence sequence);
+  // Parked, or skipped; or something about it has changed.
   void Parked(const ParkedWrite& write);
   void Unparked(Sequence sequence);
   void Answer(internal::v1::PathAnswer answer);
+  void Resolved(internal::v1::PendingResult result);
   void Status(internal::v1::LaneStatus status);
   void Checkpoint(Sequence checkpoint);
   void Drained();
@@ -40,10 +44,15 @@ class CoreReporter {
   internal::v1::LaneMessage next_;
   std::vector<Sequence> durable_;
   std::vector<Sequence> unparked_;
+  std::map<Sequence, internal::v1::ParkedWrite> parked_;  // the newest of each
   bool dirty_ = false;
   bool posted_ = false;
   bool stopped_ = false;
 };
+
+// What a lane says first.
+[[nodiscard]] internal::v1::LaneHello HelloOf(const LaneState& state, const ParkedStore& parked,
+                                              absl::string_view io_engine);
 
 // As it goes over the link.
 [[nodiscard]] internal::v1::ParkedWrite ToMessage(const ParkedWrite& write);

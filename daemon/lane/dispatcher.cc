@@ -47,6 +47,7 @@ Dispatcher::Dispatcher(DispatcherParts parts, uint64_t generation, Sequence doub
     : parts_(parts),
       env_(parts.env),
       applier_(parts.env, generation),
+      quarantine_(parts, applier_),
       doubt_limit_(doubt_limit),
       wake_(parts.env.executor),
       stop_(parts.env.executor),
@@ -60,7 +61,7 @@ Dispatcher::Entry& Dispatcher::At(Sequence sequence) {
 
 Awaitable<absl::Status> Dispatcher::Run() {
   ++running_;
-  Spawn(env_.executor, RetryParkedLoop());
+  Spawn(env_.executor, RunQuarantine());
   while (!stopped_) {
     co_await Linger();
     woken_ = false;
@@ -85,8 +86,15 @@ Awaitable<void> Dispatcher::Linger() {
   filled_ns_ = now_ns;
 }
 
+Awaitable<void> Dispatcher::RunQuarantine() {
+  co_await quarantine_.Run();
+  --running_;
+  finished_.Notify();
+}
+
 void Dispatcher::Stop() {
   stopped_ = true;
+  quarantine_.Stop();
   Wake();
   stop_.Notify();
 }
@@ -203,12 +211,20 @@ Awaitable<Dispatcher::Outcome> Dispatcher::ApplyOrPark(std::vector<Sequence>& se
   uint32_t attempts = 0;
   while (!stopped_) {
     absl::Status status;
-    if (parts_.parked.Blocks(At(sequences.front()).record)) {
-      status = absl::FailedPreconditionError("waits behind an earlier parked write");
+    const Record& front = At(sequences.front()).record;
+    const Standing standing = parts_.parked.StandingOf(front);
+    // One by one: a later one of the run may be what its path needs.
+    if (standing != Standing::kFree) KeepOnlyFirst(sequences);
+    if (standing == Standing::kWaits) {
+      status = absl::FailedPreconditionError(parts_.parked.WhyWaits(front));
     } else {
       const std::shared_ptr<Target> target = co_await parts_.keeper.Ready();
       if (target == nullptr) break;
-      status = co_await Attempt(*target, sequences, in_doubt);
+      if (standing == Standing::kHeals) {
+        status = co_await AttemptToHeal(*target, sequences);
+      } else {
+        status = co_await Attempt(*target, sequences, in_doubt);
+      }
       if (status.ok()) co_return Outcome::kApplied;
       if (absl::IsDataLoss(status)) Fail(status);
       if (stopped_) break;
@@ -236,7 +252,7 @@ Awaitable<Dispatcher::Outcome> Dispatcher::ApplyOrPark(std::vector<Sequence>& se
         continue;
       }
     }
-    const absl::Status parked = co_await ParkRun(sequences, status);
+    const absl::Status parked = co_await ParkRun(sequences, status, attempts);
     if (parked.ok()) co_return Outcome::kParked;
     ++attempts;
     co_await Pause(attempts);
@@ -273,56 +289,6 @@ Awaitable<absl::Status> Dispatcher::Attempt(Target& target, const std::vector<Se
   CO_RETURN_IF_ERROR(co_await applier_.Apply(target, run));
   parts_.counters.CountApply(env_.clock.MonotonicNs() - started_ns, sequences.size(), bytes);
   co_return absl::OkStatus();
-}
-
-absl::StatusOr<std::unique_ptr<Content>> Dispatcher::ContentOf(const Record& commit) {
-  ASSIGN_OR_RETURN(UploadManifest manifest, DecodeUploadManifest(commit.payload));
-  return std::make_unique<JournalContent>(parts_.reader, std::move(manifest));
-}
-
-Awaitable<absl::Status> Dispatcher::LoadPayload(Sequence sequence) {
-  Entry& entry = At(sequence);
-  if (entry.has_payload) co_return absl::OkStatus();
-  CO_ASSIGN_OR_RETURN(Record record, co_await parts_.reader.ReadAt(entry.place, sequence));
-  entry.record.payload = std::move(record.payload);
-  entry.has_payload = true;
-  bytes_held_ += entry.record.payload.size();
-  co_return absl::OkStatus();
-}
-
-Awaitable<absl::Status> Dispatcher::ParkRun(const std::vector<Sequence>& sequences,
-                                            absl::Status why) {
-  for (const Sequence sequence : sequences) {
-    uint32_t attempts = 0;
-    while (true) {
-      const absl::Status status = co_await ParkOne(sequence, why);
-      if (status.ok()) break;
-      env_.log.Error(
-          "write_not_parked",
-          {{"target", parts_.options.target}, {"sequence", sequence}, {"error", status}});
-      if (absl::IsDataLoss(status)) Fail(status);
-      // Over the limits nothing was written. After any other failure the parked record may be
-      // there and would be found after a restart: it has to be parked now, nothing else.
-      if (stopped_ || IsOverParkedLimit(status)) co_return status;
-      ++attempts;
-      co_await Pause(attempts);
-    }
-    env_.log.Warning("write_parked", {{"target", parts_.options.target},
-                                      {"sequence", sequence},
-                                      {"path", At(sequence).record.path},
-                                      {"error", why}});
-  }
-  co_return absl::OkStatus();
-}
-
-Awaitable<absl::Status> Dispatcher::ParkOne(Sequence sequence, absl::Status why) {
-  CO_RETURN_IF_ERROR(co_await LoadPayload(sequence));
-  const Record& record = At(sequence).record;
-  std::unique_ptr<Content> content;
-  if (record.type == RecordType::kUploadCommit) {
-    CO_ASSIGN_OR_RETURN(content, ContentOf(record));
-  }
-  co_return co_await parts_.parked.Park(record, content.get(), why);
 }
 
 Awaitable<void> Dispatcher::Settle(std::vector<Sequence> sequences, bool parked) {

@@ -15,35 +15,18 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "daemon/io/env.h"
 #include "daemon/io/event.h"
-#include "daemon/journal/reader.h"
 #include "daemon/lane/applier.h"
-#include "daemon/lane/checkpointer.h"
-#include "daemon/lane/core_reporter.h"
-#include "daemon/lane/lane_counters.h"
-#include "daemon/lane/options.h"
-#include "daemon/lane/parked_store.h"
+#include "daemon/lane/dispatcher_parts.h"
 #include "daemon/lane/path_locks.h"
-#include "daemon/lane/target_keeper.h"
+#include "daemon/lane/quarantine.h"
 #include "daemon/lane/watermark_point.h"
 
 namespace tandem {
-
-// What a dispatcher works with; all outlive it.
-struct DispatcherParts {
-  Env& env;
-  const LaneOptions& options;
-  JournalReader& reader;
-  Checkpointer& checkpointer;
-  ParkedStore& parked;
-  TargetKeeper& keeper;
-  CoreReporter& reporter;
-  LaneCounters& counters;
-};
 
 // Owner: the lane's thread.
 class Dispatcher {
@@ -64,6 +47,9 @@ class Dispatcher {
   void SetWanted(Sequence wanted) { wanted_ = std::max(wanted_, wanted); }
   // Starts nothing more.
   void Stop();
+
+  // What an operator asks of parked writes.
+  void Resolve(internal::v1::PendingCommand command) { quarantine_.Resolve(std::move(command)); }
 
   // Nothing is left to do up to the tail the reader knows.
   [[nodiscard]] bool idle() const { return entries_.empty() && !reading_; }
@@ -98,24 +84,25 @@ class Dispatcher {
   Awaitable<void> RunPath(std::vector<Sequence> sequences);
   [[nodiscard]] bool MustSaveBefore(const std::vector<Sequence>& sequences);
   Awaitable<Outcome> ApplyOrPark(std::vector<Sequence>& sequences);
+  Awaitable<absl::Status> AttemptToHeal(Target& target, const std::vector<Sequence>& sequences);
   Awaitable<absl::Status> Attempt(Target& target, const std::vector<Sequence>& sequences,
                                   bool in_doubt);
   Awaitable<absl::Status> LoadPayload(Sequence sequence);
   absl::StatusOr<std::unique_ptr<Content>> ContentOf(const Record& commit);
-  Awaitable<absl::Status> ParkRun(const std::vector<Sequence>& sequences, absl::Status why);
-  Awaitable<absl::Status> ParkOne(Sequence sequence, absl::Status why);
+  Awaitable<absl::Status> ParkRun(const std::vector<Sequence>& sequences, absl::Status why,
+                                  uint32_t attempts);
+  Awaitable<absl::Status> ParkOne(Sequence sequence, absl::Status why, uint32_t attempts);
   Awaitable<void> Settle(std::vector<Sequence> sequences, bool parked);
   void KeepOnlyFirst(std::vector<Sequence>& sequences);
   void Fail(absl::Status damage);
   Awaitable<void> Pause(uint32_t attempt);
-  Awaitable<void> RetryParkedLoop();
-  Awaitable<void> RetryParked();
-  Awaitable<absl::Status> ApplyParked(Target& target, Sequence sequence);
+  Awaitable<void> RunQuarantine();
   [[nodiscard]] Entry& At(Sequence sequence);
 
   DispatcherParts parts_;
   Env& env_;
   Applier applier_;
+  Quarantine quarantine_;
   Sequence doubt_limit_;
   PathLocks locks_;
   std::map<Sequence, std::unique_ptr<Entry>> entries_;
@@ -123,7 +110,7 @@ class Dispatcher {
   absl::flat_hash_map<std::string, uint64_t> edited_;  // path -> version of the state that has it
   uint64_t bytes_held_ = 0;                            // payloads in memory
   uint64_t bytes_waiting_ = 0;                         // payloads of entries
-  size_t running_ = 0;  // coroutines under way; one of them retries what is parked
+  size_t running_ = 0;  // coroutines under way; one of them is the quarantine
   int64_t newest_read_ms_ = 0;
   Sequence wanted_ = 0;
   int64_t filled_ns_ = 0;

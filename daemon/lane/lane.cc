@@ -48,7 +48,6 @@ class Lane::Impl {
  private:
   Awaitable<absl::Status> Follow();
   Awaitable<absl::Status> Load();
-  void SendHello();
   void OnMessage(CoreMessage message);
   void OnClosed();
   void Stop();
@@ -141,7 +140,7 @@ Awaitable<absl::Status> Lane::Impl::Follow() {
   Spawn(env_.executor, ProbeLoop());
   publisher_->Start();
   checkpointer_->Start();
-  SendHello();
+  reporter_.Hello(HelloOf(loaded_, *parked_, env_.files.engine()));
   while (tail_.segment == 0 && !stopping_) co_await changed_.Wait();
   absl::Status status;
   if (!stopping_) {
@@ -174,6 +173,7 @@ Awaitable<absl::Status> Lane::Impl::Load() {
   CO_RETURN_IF_ERROR(co_await parked_->Load());
   // Parked just before a crash, and not yet in the state.
   for (const auto& [sequence, write] : parked_->writes()) loaded_.settled.Add(sequence);
+  for (const auto& [sequence, write] : parked_->skipped()) loaded_.settled.Add(sequence);
   const std::string pinned = loaded_.target_id.empty() ? options_.target_id : loaded_.target_id;
   checkpointer_.emplace(env_, *state_file_, loaded_, options_.checkpoint_interval_ms,
                         [this](Sequence prefix) { reporter_.Checkpoint(prefix); });
@@ -191,21 +191,6 @@ Awaitable<absl::Status> Lane::Impl::Load() {
   co_return absl::OkStatus();
 }
 
-void Lane::Impl::SendHello() {
-  internal::v1::LaneHello hello;
-  hello.set_epoch(loaded_.generation);
-  hello.set_checkpoint(loaded_.settled.prefix());
-  for (const SequenceRange& range : loaded_.settled.Ranges()) {
-    auto* span = hello.add_beyond();
-    span->set_first(range.first);
-    span->set_last(range.last);
-  }
-  for (const auto& [sequence, write] : parked_->writes()) *hello.add_parked() = ToMessage(write);
-  hello.set_target_id(loaded_.target_id);
-  hello.set_io_engine(std::string(env_.files.engine()));
-  reporter_.Hello(std::move(hello));
-}
-
 // The first opening decides which target this lane belongs to, for good.
 Awaitable<void> Lane::Impl::PinTarget() {
   const std::shared_ptr<Target> target = co_await keeper_->Ready();
@@ -217,7 +202,7 @@ Awaitable<void> Lane::Impl::PinTarget() {
 WatermarkPoint Lane::Impl::PointNow() const {
   LanePosition position{.settled = checkpointer_->state().settled.prefix()};
   if (dispatcher_.has_value()) position = dispatcher_->Position(tail_.durable);
-  return WatermarkPointOf(position, parked_->writes());
+  return WatermarkPointOf(position, parked_->writes(), parked_->skipped());
 }
 
 void Lane::Impl::OnMessage(CoreMessage message) {
@@ -236,6 +221,13 @@ void Lane::Impl::OnMessage(CoreMessage message) {
   for (const auto& query : message.queries()) {
     ++background_;
     Spawn(env_.executor, Answer(query));
+  }
+  for (const auto& command : message.commands()) {
+    if (dispatcher_.has_value()) {
+      dispatcher_->Resolve(command);
+    } else {
+      reporter_.Resolved(NotNow(command));
+    }
   }
   if (message.save_checkpoint() && checkpointer_.has_value()) checkpointer_->Request();
   if (message.drain() && !draining_) {

@@ -7,9 +7,9 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "daemon/base/bytes.h"
+#include "daemon/base/check.h"
 #include "daemon/base/crc32c.h"
 #include "daemon/base/status.h"
-#include "tandem/internal/v1/parked.pb.h"
 
 namespace tandem {
 namespace {
@@ -37,6 +37,7 @@ internal::v1::ParkedRecord ToProto(const Record& record, const ParkedWrite& writ
   proto.set_error(write.error);
   proto.set_since_ms(write.since_ms);
   proto.set_content_bytes(write.payload_bytes);
+  if (write.skip.has_value()) ToMessage(*write.skip, proto.mutable_skip());
   return proto;
 }
 
@@ -60,10 +61,24 @@ Record FromProto(internal::v1::ParkedRecord& proto, ParkedWrite& write) {
   write.error = proto.error();
   write.since_ms = proto.since_ms();
   write.payload_bytes = proto.content_bytes();
+  if (proto.has_skip()) {
+    const internal::v1::Skip& skip = proto.skip();
+    write.skip = {.reason = skip.reason(),
+                  .caller = skip.caller(),
+                  .time_ms = skip.time_ms(),
+                  .diverged = {skip.diverged().begin(), skip.diverged().end()}};
+  }
   return record;
 }
 
 }  // namespace
+
+void ToMessage(const SkipNote& skip, internal::v1::Skip* message) {
+  message->set_reason(skip.reason);
+  message->set_caller(skip.caller);
+  message->set_time_ms(skip.time_ms);
+  for (const std::string& path : skip.diverged) message->add_diverged(path);
+}
 
 bool IsOverParkedLimit(const absl::Status& status) {
   return absl::IsResourceExhausted(status) && ErrnoOf(status) == 0;
@@ -79,9 +94,7 @@ Awaitable<absl::Status> ParkedStore::Load() {
     ParkedWrite write;
     auto record = co_await Decode(name, write);
     if (!record.ok()) co_return Annotate(record.status(), name);
-    bytes_ += write.payload_bytes;
-    keys_.Add(write.header);
-    writes_.emplace(record->sequence, std::move(write));
+    Loaded(std::move(write));
   }
   for (const std::string& name : names) {
     // Left by a crash: content whose record was never parked, or is gone.
@@ -95,28 +108,45 @@ Awaitable<absl::Status> ParkedStore::Load() {
   co_return absl::OkStatus();
 }
 
+void ParkedStore::Loaded(ParkedWrite write) {
+  const Sequence sequence = write.header.sequence;
+  if (write.skip.has_value()) {
+    for (const std::string& path : write.skip->diverged) diverged_.Add(path, sequence);
+    skipped_.emplace(sequence, std::move(write));
+    return;
+  }
+  bytes_ += write.payload_bytes;
+  keys_.Add(write.header);
+  writes_.emplace(sequence, std::move(write));
+}
+
 Awaitable<absl::Status> ParkedStore::Park(const Record& record, Content* content,
-                                          absl::Status error) {
+                                          absl::Status error, uint64_t attempts) {
   if (writes_.contains(record.sequence)) co_return absl::OkStatus();
+  TANDEM_CHECK(!skipped_.contains(record.sequence));
   if (writes_.size() >= max_writes_ || bytes_ + record.payload.size() > max_bytes_) {
     co_return absl::ResourceExhaustedError("too many writes are parked");
   }
   ParkedWrite write{.header = record,
                     .payload_bytes = record.payload.size(),
                     .error = std::string(error.message()),
-                    .since_ms = env_.clock.WallMs()};
+                    .since_ms = env_.clock.WallMs(),
+                    .attempts = attempts};
   if (content != nullptr) {
     CO_ASSIGN_OR_RETURN(write.payload_bytes,
                         co_await CopyContent(DataName(record.sequence), *content));
   }
+  CO_RETURN_IF_ERROR(co_await Save(record, write));
+  Loaded(std::move(write));
+  co_return absl::OkStatus();
+}
+
+Awaitable<absl::Status> ParkedStore::Save(const Record& record, const ParkedWrite& write) {
   std::string bytes(4, '\0');
   bytes += ToProto(record, write).SerializeAsString();
   PutLittleEndian<uint32_t>(bytes.data(), Crc32c(absl::string_view(bytes).substr(4)));
-  CO_RETURN_IF_ERROR(co_await WriteFile(RecordName(record.sequence), bytes));
-  bytes_ += write.payload_bytes;
-  keys_.Add(write.header);
-  writes_.emplace(record.sequence, std::move(write));
-  co_return absl::OkStatus();
+  const std::string name = RecordName(record.sequence);
+  co_return co_await WriteFile(name, bytes);
 }
 
 Awaitable<absl::Status> ParkedStore::WriteFile(std::string name, const std::string& bytes) {
@@ -184,7 +214,10 @@ Awaitable<absl::StatusOr<Record>> ParkedStore::Decode(std::string name, ParkedWr
 
 Awaitable<absl::StatusOr<Record>> ParkedStore::Read(Sequence sequence) {
   ParkedWrite write;
-  co_return co_await Decode(RecordName(sequence), write);
+  absl::StatusOr<Record> record = co_await Decode(RecordName(sequence), write);
+  if (record.ok() && write.skip.has_value())
+    record = absl::FailedPreconditionError("it is skipped");
+  co_return record;
 }
 
 Awaitable<absl::StatusOr<FileHandle>> ParkedStore::OpenContent(Sequence sequence) {
@@ -195,7 +228,17 @@ Awaitable<absl::Status> ParkedStore::Remove(Sequence sequence) {
   auto found = writes_.find(sequence);
   if (found == writes_.end()) co_return absl::OkStatus();
   found->second.done = true;
-  const bool has_content = found->second.header.type == RecordType::kUploadCommit;
+  CO_RETURN_IF_ERROR(co_await Unlink(found->second));
+  found = writes_.find(sequence);
+  bytes_ -= found->second.payload_bytes;
+  keys_.Remove(found->second.header);
+  writes_.erase(found);
+  co_return absl::OkStatus();
+}
+
+Awaitable<absl::Status> ParkedStore::Unlink(const ParkedWrite& write) {
+  const Sequence sequence = write.header.sequence;
+  const bool has_content = write.header.type == RecordType::kUploadCommit;
   const std::string name = RecordName(sequence);
   const absl::Status unlinked = co_await env_.files.Unlink(directory_->handle, name);
   if (!unlinked.ok() && !absl::IsNotFound(unlinked)) co_return unlinked;
@@ -204,12 +247,7 @@ Awaitable<absl::Status> ParkedStore::Remove(Sequence sequence) {
     const std::string data = DataName(sequence);
     (co_await env_.files.Unlink(directory_->handle, data)).IgnoreError();
   }
-  CO_RETURN_IF_ERROR(co_await directory_->Sync());
-  found = writes_.find(sequence);
-  bytes_ -= found->second.payload_bytes;
-  keys_.Remove(found->second.header);
-  writes_.erase(found);
-  co_return absl::OkStatus();
+  co_return co_await directory_->Sync();
 }
 
 }  // namespace tandem

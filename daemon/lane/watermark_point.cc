@@ -10,7 +10,8 @@ namespace tandem {
 // Wall times never go back along the journal: all that is strictly older than a record comes before
 // it.
 WatermarkPoint WatermarkPointOf(const LanePosition& position,
-                                const std::map<Sequence, ParkedWrite>& parked) {
+                                const std::map<Sequence, ParkedWrite>& parked,
+                                const std::map<Sequence, ParkedWrite>& skipped) {
   WatermarkPoint point{.sequence = position.settled, .at_tail = position.at_tail};
   if (position.oldest_unsettled_ms > 0) {
     point.complete_ms = position.oldest_unsettled_ms - 1;
@@ -18,20 +19,27 @@ WatermarkPoint WatermarkPointOf(const LanePosition& position,
     point.complete_ms = position.newest_read_ms - 1;
   }
   point.parked = parked.size();
-  if (!parked.empty() && parked.begin()->first <= point.sequence) {
-    const RecordHeader& first = parked.begin()->second.header;
-    point.sequence = parked.begin()->first - 1;
+  for (const auto* writes : {&parked, &skipped}) {
+    if (writes->empty()) continue;
+    point.at_tail = false;
+    if (writes->begin()->first > point.sequence) continue;
+    const RecordHeader& first = writes->begin()->second.header;
+    point.sequence = first.sequence - 1;
     // What is parked may be all that the lane has read.
     point.complete_ms = point.complete_ms == 0
                             ? first.wall_time_ms - 1
                             : std::min(point.complete_ms, first.wall_time_ms - 1);
   }
-  if (!parked.empty()) point.at_tail = false;
   for (const auto& [sequence, write] : parked) {
     if (!absl::StartsWith(write.error, "FOREIGN_CHANGE")) continue;
     point.inconsistent = absl::StrCat("somebody else changed ", write.header.path, ": sequence ",
                                       sequence, " is not written over it");
     break;
+  }
+  if (!skipped.empty()) {
+    const auto& [sequence, write] = *skipped.begin();
+    point.inconsistent = absl::StrCat("DIVERGED: sequence ", sequence, " of ", write.header.path,
+                                      " was skipped: ", write.skip->reason);
   }
   return point;
 }

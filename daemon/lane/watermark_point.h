@@ -26,7 +26,10 @@ struct LanePosition {
   int64_t newest_read_ms = 0;
 };
 
+// What was skipped holds the watermark back like what is parked, and makes it inconsistent: nobody
+// can say of how much it is complete until those paths are equal again.
 [[nodiscard]] WatermarkPoint WatermarkPointOf(const LanePosition& position,
-                                              const std::map<Sequence, ParkedWrite>& parked);
+                                              const std::map<Sequence, ParkedWrite>& parked,
+                                              const std::map<Sequence, ParkedWrite>& skipped = {});
 
 }  // namespace tandem

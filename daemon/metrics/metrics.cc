@@ -27,6 +27,9 @@ constexpr std::array<MethodLabels, kRpcMethodCount> kMethods = {{
     {"tandem.v1.TandemService", "WaitDurable", "unary"},
     {"tandem.v1.TandemService", "GetWrite", "unary"},
     {"tandem.v1.AdminService", "GetStatus", "unary"},
+    {"tandem.v1.AdminService", "ListPending", "unary"},
+    {"tandem.v1.AdminService", "RetryPending", "unary"},
+    {"tandem.v1.AdminService", "SkipPending", "unary"},
 }};
 
 // In the order of gRPC's status codes.

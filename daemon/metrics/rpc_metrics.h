@@ -15,8 +15,11 @@ enum class RpcMethod : uint8_t {
   kWaitDurable,
   kGetWrite,
   kGetStatus,
+  kListPending,
+  kRetryPending,
+  kSkipPending,
 };
-inline constexpr size_t kRpcMethodCount = 7;
+inline constexpr size_t kRpcMethodCount = 10;
 
 // Callable from any thread.
 class RpcMetrics {

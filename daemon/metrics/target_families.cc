@@ -78,6 +78,9 @@ void AddGauges(const TargetView& target, FamilyWriter* out) {
         static_cast<double>(target.applied));
   gauge("tandem_target_parked_writes", "Writes that wait because their path is quarantined.",
         static_cast<double>(target.parked_count));
+  gauge("tandem_target_diverged_paths",
+        "Paths that lack a write an operator has skipped, and nothing newer made equal since.",
+        static_cast<double>(target.diverged_paths));
   gauge("tandem_target_in_flight_operations", "Operations under way on the target.",
         static_cast<double>(target.status.in_flight()));
   gauge("tandem_target_oldest_in_flight_seconds", "For how long the oldest of them has been.",

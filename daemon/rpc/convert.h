@@ -40,6 +40,22 @@ struct WaitRequest {
                                                     const ConvertOptions& options);
 [[nodiscard]] absl::StatusOr<WriteKey> FromProto(const v1::GetWriteRequest& request);
 
+// Pages of pending writes.
+inline constexpr size_t kDefaultPage = 100;
+inline constexpr size_t kMaxPage = 1'000;
+struct ListPendingCommand {
+  std::string target;  // "": all
+  PendingPlace after;
+  size_t limit = kDefaultPage;
+};
+// ARGUMENT_INVALID; likewise below.
+[[nodiscard]] absl::StatusOr<ListPendingCommand> FromProto(const v1::ListPendingRequest& request);
+// `caller`: what the connection says of who asks.
+[[nodiscard]] absl::StatusOr<PendingRequest> FromProto(const v1::RetryPendingRequest& request,
+                                                       const std::string& caller);
+[[nodiscard]] absl::StatusOr<PendingRequest> FromProto(const v1::SkipPendingRequest& request,
+                                                       const std::string& caller);
+
 // Bytes of all payloads together.
 [[nodiscard]] uint64_t PayloadBytes(const WriteRequest& request);
 
@@ -54,6 +70,10 @@ struct WaitRequest {
 [[nodiscard]] absl::Status ToProto(const WriteReply& reply, v1::UploadResponse* response);
 [[nodiscard]] absl::Status ToProto(const WriteReply& reply, v1::WaitDurableResponse* response);
 [[nodiscard]] absl::Status ToProto(const WriteInfo& info, v1::GetWriteResponse* response);
+
+void ToProto(const PendingPage& page, v1::ListPendingResponse* response);
+void ToProto(const internal::v1::PendingResult& result, v1::RetryPendingResponse* response);
+void ToProto(const internal::v1::PendingResult& result, v1::SkipPendingResponse* response);
 
 // What GetStatus tells besides core's view.
 struct StatusInfo {

@@ -90,6 +90,15 @@ void FillTarget(const TargetView& view, v1::TargetStatus* target) {
     parked->set_error(PrintableText(write.error()));
     SetTime(write.since_ms(), parked->mutable_since_time());
   }
+  target->set_skipped_writes(view.skipped_count);
+  target->set_diverged_paths(view.diverged_paths);
+  for (const internal::v1::ParkedWrite& write : view.skipped) {
+    v1::ParkedWriteStatus* skipped = target->add_skipped();
+    skipped->set_sequence(write.sequence());
+    skipped->set_path(write.path());
+    skipped->set_error(PrintableText(write.skip().reason()));
+    SetTime(write.skip().time_ms(), skipped->mutable_since_time());
+  }
 }
 
 }  // namespace

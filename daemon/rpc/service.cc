@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "daemon/rpc/lookup_calls.h"
+#include "daemon/rpc/pending_calls.h"
 #include "daemon/rpc/unary_call.h"
 #include "daemon/rpc/upload_call.h"
 #include "daemon/rpc/write_stream.h"
@@ -72,6 +73,32 @@ grpc::ServerUnaryReactor* AdminServiceImpl::GetStatus(grpc::CallbackServerContex
                                                       v1::GetStatusResponse* response) {
   auto* call = new GetStatusCall(shared_, context, response);
   call->Start();
+  return call;
+}
+
+grpc::ServerUnaryReactor* AdminServiceImpl::ListPending(grpc::CallbackServerContext* context,
+                                                        const v1::ListPendingRequest* request,
+                                                        v1::ListPendingResponse* response) {
+  auto* call = new ListPendingCall(shared_, context, response);
+  call->Start(*request);
+  return call;
+}
+
+grpc::ServerUnaryReactor* AdminServiceImpl::RetryPending(grpc::CallbackServerContext* context,
+                                                         const v1::RetryPendingRequest* request,
+                                                         v1::RetryPendingResponse* response) {
+  auto* call = new ResolvePendingCall<v1::RetryPendingRequest, v1::RetryPendingResponse>(
+      shared_, context, RpcMethod::kRetryPending, response);
+  call->Start(*request);
+  return call;
+}
+
+grpc::ServerUnaryReactor* AdminServiceImpl::SkipPending(grpc::CallbackServerContext* context,
+                                                        const v1::SkipPendingRequest* request,
+                                                        v1::SkipPendingResponse* response) {
+  auto* call = new ResolvePendingCall<v1::SkipPendingRequest, v1::SkipPendingResponse>(
+      shared_, context, RpcMethod::kSkipPending, response);
+  call->Start(*request);
   return call;
 }
 

@@ -39,6 +39,15 @@ class AdminServiceImpl final : public v1::AdminService::CallbackService {
   grpc::ServerUnaryReactor* GetStatus(grpc::CallbackServerContext* context,
                                       const v1::GetStatusRequest* request,
                                       v1::GetStatusResponse* response) override;
+  grpc::ServerUnaryReactor* ListPending(grpc::CallbackServerContext* context,
+                                        const v1::ListPendingRequest* request,
+                                        v1::ListPendingResponse* response) override;
+  grpc::ServerUnaryReactor* RetryPending(grpc::CallbackServerContext* context,
+                                         const v1::RetryPendingRequest* request,
+                                         v1::RetryPendingResponse* response) override;
+  grpc::ServerUnaryReactor* SkipPending(grpc::CallbackServerContext* context,
+                                        const v1::SkipPendingRequest* request,
+                                        v1::SkipPendingResponse* response) override;
 
  private:
   RpcShared& shared_;

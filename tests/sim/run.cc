@@ -52,6 +52,8 @@ class Run {
   void Start(const PlannedFault& fault);
   void StartOnTarget(const PlannedFault& fault);
   void StartOnJournal(const PlannedFault& fault);
+  // As an operator would.
+  void RetryParked(size_t target);
   void HealLater(const PlannedFault& fault, absl::AnyInvocable<void()> heal);
   void HealAll();
   // Steps the world; `done` is asked now and then. False: the limit passed, or something failed.
@@ -91,6 +93,12 @@ bool Run::Advance(absl::FunctionRef<bool()> done, int64_t limit_ns) {
   return false;
 }
 
+void Run::RetryParked(size_t target) {
+  if (node_.core() == nullptr) return;
+  node_.core()->ResolvePending({.target = node_.core()->View().targets.at(target).name},
+                               [](const absl::StatusOr<internal::v1::PendingResult>&) {});
+}
+
 void Run::HealLater(const PlannedFault& fault, absl::AnyInvocable<void()> heal) {
   ++pending_;
   world_.After(fault.duration_ms * kSimMs, [this, heal = std::move(heal)]() mutable {
@@ -127,7 +135,10 @@ void Run::StartOnTarget(const PlannedFault& fault) {
     case FaultKind::kTargetDenied: {
       const std::string path = kDenied[number % std::size(kDenied)];
       disk.FailPath(path, EACCES);
-      return HealLater(fault, [&disk, path] { disk.FailPath(path, 0); });
+      return HealLater(fault, [this, &disk, path, target = fault.target] {
+        disk.FailPath(path, 0);
+        RetryParked(target);
+      });
     }
     case FaultKind::kTargetGone:
       node_.SetMounted(fault.target, false);

@@ -113,6 +113,18 @@ class ScriptedServer::AdminService final : public v1::AdminService::Service {
                          v1::GetStatusResponse* response) override {
     return WriteService::Run(owner_->statuses_, context, *request, response);
   }
+  grpc::Status ListPending(grpc::ServerContext* context, const v1::ListPendingRequest* request,
+                           v1::ListPendingResponse* response) override {
+    return WriteService::Run(owner_->lists_, context, *request, response);
+  }
+  grpc::Status RetryPending(grpc::ServerContext* context, const v1::RetryPendingRequest* request,
+                            v1::RetryPendingResponse* response) override {
+    return WriteService::Run(owner_->retries_, context, *request, response);
+  }
+  grpc::Status SkipPending(grpc::ServerContext* context, const v1::SkipPendingRequest* request,
+                           v1::SkipPendingResponse* response) override {
+    return WriteService::Run(owner_->skips_, context, *request, response);
+  }
 
  private:
   ScriptedServer* const owner_;

@@ -43,6 +43,9 @@ class ScriptedServer {
   using WaitHandler = Handler<v1::WaitDurableRequest, v1::WaitDurableResponse>;
   using GetHandler = Handler<v1::GetWriteRequest, v1::GetWriteResponse>;
   using StatusHandler = Handler<v1::GetStatusRequest, v1::GetStatusResponse>;
+  using ListHandler = Handler<v1::ListPendingRequest, v1::ListPendingResponse>;
+  using RetryHandler = Handler<v1::RetryPendingRequest, v1::RetryPendingResponse>;
+  using SkipHandler = Handler<v1::SkipPendingRequest, v1::SkipPendingResponse>;
   using StreamHandler = std::function<grpc::Status(
       grpc::ServerContext*,
       grpc::ServerReaderWriter<v1::WriteStreamResponse, v1::WriteStreamRequest>*)>;
@@ -67,6 +70,9 @@ class ScriptedServer {
   void OnWait(WaitHandler handler) { waits_.Add(std::move(handler)); }
   void OnGet(GetHandler handler) { gets_.Add(std::move(handler)); }
   void OnStatus(StatusHandler handler) { statuses_.Add(std::move(handler)); }
+  void OnList(ListHandler handler) { lists_.Add(std::move(handler)); }
+  void OnRetry(RetryHandler handler) { retries_.Add(std::move(handler)); }
+  void OnSkip(SkipHandler handler) { skips_.Add(std::move(handler)); }
   void OnStream(StreamHandler handler) { streams_.Add(std::move(handler)); }
   void OnUpload(UploadHandler handler) { uploads_.Add(std::move(handler)); }
 
@@ -105,6 +111,9 @@ class ScriptedServer {
   Script<WaitHandler> waits_;
   Script<GetHandler> gets_;
   Script<StatusHandler> statuses_;
+  Script<ListHandler> lists_;
+  Script<RetryHandler> retries_;
+  Script<SkipHandler> skips_;
   Script<StreamHandler> streams_;
   Script<UploadHandler> uploads_;
   std::mutex mutex_;

@@ -47,7 +47,7 @@ TEST_F(ParkedStoreTest, WhatIsParkedSurvivesAPowerCutWithItsPayload) {
   ASSERT_TRUE(world_.Await(reread.Load()).ok());
   ASSERT_TRUE(reread.Contains(7));
   EXPECT_EQ(reread.writes().at(7).error, "no");
-  EXPECT_TRUE(reread.Blocks(PutRecord(9, "d/a", "x")));
+  EXPECT_EQ(reread.StandingOf(PutRecord(9, "d/a", "x")), Standing::kWaits);
   const auto record = world_.Await(reread.Read(7));
   ASSERT_TRUE(record.ok());
   EXPECT_EQ(record->payload, "payload");
@@ -58,14 +58,14 @@ TEST_F(ParkedStoreTest, WhatIsParkedSurvivesAPowerCutWithItsPayload) {
 TEST_F(ParkedStoreTest, ParkingSpreadsToWhatDependsOnItAndNoFurther) {
   ParkedStore store(env_, directory_, 10, 1000);
   ASSERT_TRUE(Park(store, RenameRecord(3, "a", "d/b", FileOf(1))).ok());
-  EXPECT_TRUE(store.Blocks(PutRecord(4, "a", "x")));
-  EXPECT_TRUE(store.Blocks(PutRecord(4, "d/b", "x")));
-  EXPECT_TRUE(store.Blocks(PutRecord(4, "a/c", "x")));
-  EXPECT_TRUE(store.Blocks(PutRecord(4, "d", "x")));
-  EXPECT_FALSE(store.Blocks(PutRecord(4, "d/c", "x")));
-  EXPECT_FALSE(store.Blocks(PutRecord(4, "e", "x")));
+  EXPECT_EQ(store.StandingOf(PutRecord(4, "a", "x")), Standing::kWaits);
+  EXPECT_EQ(store.StandingOf(PutRecord(4, "d/b", "x")), Standing::kWaits);
+  EXPECT_EQ(store.StandingOf(PutRecord(4, "a/c", "x")), Standing::kWaits);
+  EXPECT_EQ(store.StandingOf(PutRecord(4, "d", "x")), Standing::kWaits);
+  EXPECT_EQ(store.StandingOf(PutRecord(4, "d/c", "x")), Standing::kFree);
+  EXPECT_EQ(store.StandingOf(PutRecord(4, "e", "x")), Standing::kFree);
   ASSERT_TRUE(world_.Await(store.Remove(3)).ok());
-  EXPECT_FALSE(store.Blocks(PutRecord(4, "a", "x")));
+  EXPECT_EQ(store.StandingOf(PutRecord(4, "a", "x")), Standing::kFree);
 }
 
 TEST_F(ParkedStoreTest, ALaterMemberOfAParkedBatchIsBlocked) {
@@ -77,7 +77,7 @@ TEST_F(ParkedStoreTest, ALaterMemberOfAParkedBatchIsBlocked) {
   Record later = PutRecord(4, "elsewhere", "x");
   later.flags = kRecordBatchLater;
   later.request_id = first.request_id;
-  EXPECT_TRUE(store.Blocks(later));
+  EXPECT_EQ(store.StandingOf(later), Standing::kWaits);
 }
 
 // Found by the simulator, seed 17068: the second Remove did not find the file and gave up.
@@ -103,6 +103,68 @@ TEST_F(ParkedStoreTest, WhatIsLoadedSurvivesAPowerCutThoughItsParkingWasCutShort
   ASSERT_TRUE(world_.Await(successor.Load()).ok());
   ASSERT_TRUE(successor.Contains(1));
   EXPECT_TRUE(disk_.TypeOf("parked/0000000000000001.rec", /*durable=*/true).has_value());
+}
+
+TEST_F(ParkedStoreTest, WhatIsSkippedSurvivesAPowerCutWithoutItsPayload) {
+  ParkedStore store(env_, directory_, 10, 100);
+  Record upload = MakeRecord(RecordType::kUploadCommit, 7, "d/a");
+  disk_.WriteFile("content", std::string(100, 'x'));
+  const auto file = world_.Await(files_.Open(kNoFile, "/j/content", O_RDONLY));
+  ASSERT_TRUE(file.ok());
+  FileContent content(env_, *file);
+  const absl::Status why = absl::PermissionDeniedError("no");
+  ASSERT_TRUE(world_.Await(store.Park(upload, &content, why)).ok());
+  EXPECT_TRUE(disk_.TypeOf("parked/0000000000000007.data").has_value());
+  const SkipNote note = {.reason = "because", .caller = "me", .time_ms = 5};
+  ASSERT_TRUE(world_.Await(store.Skip(7, note)).ok());
+  EXPECT_FALSE(store.Contains(7));
+  EXPECT_FALSE(disk_.TypeOf("parked/0000000000000007.data").has_value());
+  EXPECT_TRUE(Park(store, PutRecord(8, "b", std::string(100, 'x'))).ok()) << "its room is free";
+  files_.Kill();
+  world_.Poll();
+  disk_.Crash(world_.random());
+
+  SimFiles later(world_);
+  later.Mount("/j", &disk_);
+  Env env = world_.MakeEnv(later);
+  ParkedStore reread(env, OpenIn(later, env), 10, 1000);
+  ASSERT_TRUE(world_.Await(reread.Load()).ok());
+  EXPECT_FALSE(reread.Contains(7));
+  const ParkedWrite& write = reread.skipped().at(7);
+  EXPECT_EQ(write.error, "no");
+  EXPECT_EQ(write.skip->reason, "because");
+  EXPECT_EQ(write.skip->caller, "me");
+  EXPECT_EQ(write.skip->time_ms, 5);
+  EXPECT_EQ(write.skip->diverged, std::vector<std::string>{"d/a"});
+  EXPECT_EQ(reread.StandingOf(PutRecord(9, "d/a", "x")), Standing::kHeals);
+  EXPECT_EQ(reread.StandingOf(AppendRecord(9, "d/a", "x", 0, {})), Standing::kWaits);
+  EXPECT_EQ(reread.StandingOf(AppendRecord(6, "d/a", "x", 0, {})), Standing::kFree);
+}
+
+TEST_F(ParkedStoreTest, ASkipWhoseSyncFailedIsNeitherAppliedNorForgottenButDoneAgain) {
+  ParkedStore store(env_, directory_, 10, 1000);
+  ASSERT_TRUE(Park(store, PutRecord(1, "a", "payload")).ok());
+  disk_.Inject({.kind = IoKind::kSync, .error = EIO, .skip = 1});  // the directory's
+  EXPECT_FALSE(world_.Await(store.Skip(1, {.reason = "r"})).ok());
+  EXPECT_FALSE(world_.Await(store.Read(1)).ok()) << "it has no payload any more";
+  ASSERT_TRUE(world_.Await(store.Skip(1, {.reason = "r"})).ok());
+  EXPECT_TRUE(store.skipped().contains(1));
+  EXPECT_TRUE(disk_.TypeOf("parked/0000000000000001.rec", /*durable=*/true).has_value());
+}
+
+TEST_F(ParkedStoreTest, EachEndOfASkippedRenameIsEqualAgainForItself) {
+  ParkedStore store(env_, directory_, 10, 1000);
+  ASSERT_TRUE(Park(store, RenameRecord(3, "a", "b", FileOf(1))).ok());
+  ASSERT_TRUE(world_.Await(store.Skip(3, {.reason = "r"})).ok());
+  ASSERT_TRUE(world_.Await(store.Heal(3, "a")).ok());
+  EXPECT_EQ(store.StandingOf(AppendRecord(4, "a", "x", 0, {})), Standing::kFree);
+  ParkedStore reread(env_, directory_, 10, 1000);
+  ASSERT_TRUE(world_.Await(reread.Load()).ok());
+  EXPECT_EQ(reread.StandingOf(AppendRecord(4, "a", "x", 0, {})), Standing::kFree);
+  EXPECT_EQ(reread.StandingOf(AppendRecord(4, "b", "x", 0, {})), Standing::kWaits);
+  ASSERT_TRUE(world_.Await(reread.Heal(3, "b")).ok());
+  EXPECT_TRUE(reread.skipped().empty());
+  EXPECT_FALSE(disk_.TypeOf("parked/0000000000000003.rec", /*durable=*/true).has_value());
 }
 
 TEST_F(ParkedStoreTest, ItsLimitsHold) {

@@ -89,6 +89,19 @@ TEST(WatermarkPoint, AParkedWriteHoldsItBack) {
   EXPECT_EQ(point.inconsistent, "");
 }
 
+TEST(WatermarkPoint, ASkippedWriteHoldsItBackAndMakesItInconsistent) {
+  std::map<Sequence, ParkedWrite> skipped = ParkedAt(17, 500, "EACCES");
+  skipped.at(17).skip = SkipNote{.reason = "ticket 4711"};
+  const WatermarkPoint point =
+      WatermarkPointOf({.settled = 40, .at_tail = true, .newest_read_ms = 9'000},
+                       ParkedAt(30, 800, "EACCES"), skipped);
+  EXPECT_EQ(point.sequence, 16u);
+  EXPECT_EQ(point.complete_ms, 499);
+  EXPECT_FALSE(point.at_tail);
+  EXPECT_EQ(point.parked, 1u);
+  EXPECT_THAT(point.inconsistent, HasSubstr("ticket 4711"));
+}
+
 TEST(WatermarkPoint, AFileThatSomebodyElseChangedMakesItInconsistent) {
   const WatermarkPoint point =
       WatermarkPointOf({.settled = 40}, ParkedAt(17, 500, "FOREIGN_CHANGE: other size"));

@@ -41,6 +41,26 @@ class MemoryCore final : public Core {
   bool no_results = false;      // a broken core
   CoreView view;
 
+  PendingPage pending;                   // whatever is asked for
+  std::vector<PendingRequest> resolved;  // what was asked to be
+  absl::StatusOr<internal::v1::PendingResult> resolution = internal::v1::PendingResult();
+  std::string listed_target;
+  PendingPlace listed_after;
+  size_t listed_limit = 0;
+
+  absl::StatusOr<PendingPage> ListPending(const std::string& target, PendingPlace after,
+                                          size_t limit) override {
+    listed_target = target;
+    listed_after = after;
+    listed_limit = limit;
+    return pending;
+  }
+  void ResolvePending(PendingRequest request, PendingDone done) override {
+    resolved.push_back(std::move(request));
+    held_.emplace_back([this, done = std::move(done)]() mutable { done(resolution); });
+    if (!hold) Release();
+  }
+
   void Release(size_t count = SIZE_MAX) {
     for (; count > 0 && !held_.empty(); --count) {
       auto answer = std::move(held_.front());

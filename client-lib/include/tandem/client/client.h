@@ -90,6 +90,22 @@ class Client {
   absl::StatusOr<DaemonStatus> GetStatus(const CallOptions& options = {});
   void GetStatusAsync(const CallOptions& options, StatusCallback done);
 
+  // For operators. What targets lack, a page of at most `page_size` (0: 100, at most 1000) of one
+  // target or of all ("").
+  absl::StatusOr<PendingList> ListPending(std::string target, uint32_t page_size = 0,
+                                          std::string page_token = "",
+                                          const CallOptions& options = {});
+  // Tries parked writes again at once; waits for what becomes of it, as wait_timeout says (10 s).
+  // Neither this nor SkipPending is tried again by itself. PENDING_NOT_FOUND, TARGET_UNAVAILABLE.
+  absl::StatusOr<PendingResult> RetryPending(const PendingChoice& choice,
+                                             const CallOptions& options = {});
+  // Gives parked writes up on this target: their paths are DIVERGED there until they are written as
+  // a whole or deleted. `choice` must name a path or sequences. `reason` is kept; `requested_by`,
+  // too.
+  absl::StatusOr<PendingResult> SkipPending(const PendingChoice& choice, std::string reason,
+                                            std::string requested_by,
+                                            const CallOptions& options = {});
+
   // Close or destroy the stream before the client; else its writes end with CANCELLED.
   [[nodiscard]] std::unique_ptr<WriteStream> OpenWriteStream(WriteStreamOptions options = {});
 

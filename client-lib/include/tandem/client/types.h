@@ -152,6 +152,10 @@ struct TargetStatus {
   absl::Duration catch_up_left = absl::InfiniteDuration();
   std::vector<ParkedWrite> parked;
   uint64_t parked_writes = 0;  // all of them; `parked` may hold fewer
+  // Skipped writes of paths that are not equal again; `error`: the reason given for the skip.
+  std::vector<ParkedWrite> skipped;
+  uint64_t skipped_writes = 0;  // all of them; `skipped` may hold fewer
+  uint64_t diverged_paths = 0;
 };
 
 // What `tandemctl status` shows.
@@ -162,6 +166,58 @@ struct DaemonStatus {
   std::string io_engine;  // of the journal
   JournalStatus journal;
   std::vector<TargetStatus> targets;
+};
+
+// Which parked writes of a target are meant: all if nothing else is set.
+struct PendingChoice {
+  std::string target;
+  std::string path;                 // those of a path, either end of a rename
+  std::vector<uint64_t> sequences;  // these, at most 1000
+};
+
+enum class PendingState : uint8_t { kUnspecified = 0, kParked = 1, kDiverged = 2 };
+
+// "PARKED", "DIVERGED"; "UNKNOWN" for kUnspecified.
+[[nodiscard]] absl::string_view PendingStateName(PendingState state);
+
+// A write that one target lacks: it waits there (kParked), or was given up, and its path is not
+// equal again (kDiverged).
+struct PendingWrite {
+  std::string target;
+  uint64_t sequence = 0;
+  std::string path;
+  std::string new_path;  // of a rename
+  std::string type;      // "PUT", "APPEND", "WRITE_AT", "TRUNCATE", "DELETE", "RENAME", "UPLOAD"
+  PendingState state = PendingState::kUnspecified;
+  std::string error;  // why the target refuses it, or why it waits
+  absl::Time since;
+  uint64_t attempts = 0;  // that failed
+  // Of kDiverged.
+  std::string skip_reason;
+  std::string skipped_by;
+  absl::Time skipped_time;
+  std::vector<std::string> diverged_paths;
+};
+
+struct PendingList {
+  std::vector<PendingWrite> writes;  // by target, then sequence
+  std::string next_page_token;       // "": that was all
+  // Targets whose lane has not connected since the daemon's start: what they lack is not known.
+  std::vector<std::string> unknown_targets;
+};
+
+struct PendingOutcome {
+  uint64_t sequence = 0;
+  std::string path;
+  bool done = false;  // applied, or skipped
+  std::string error;  // why it still waits
+};
+
+// What became of a retry or a skip.
+struct PendingResult {
+  std::vector<PendingOutcome> outcomes;  // the first 100
+  uint64_t done = 0;                     // applied, or skipped
+  uint64_t left = 0;                     // asked for, and still parked
 };
 
 }  // namespace tandem::client
