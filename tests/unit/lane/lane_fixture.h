@@ -58,6 +58,7 @@ class LaneFixture : public testing::Test, private Journal::Listener {
     options_.max_retries = 0;
     options_.retry_initial_ms = 1;
     options_.parked_retry_interval_ms = 3'600'000;
+    options_.apply_linger_ms = 0;
   }
   ~LaneFixture() override {
     for (auto& process : processes_) process->Kill(world_);

@@ -208,7 +208,7 @@ TEST_F(QuarantineTest, WhatIsParkedBeforeASkippedWriteIsStillOwed) {
 // A retry of what came before the skipped write must not land on top of what heals the path.
 TEST_F(QuarantineTest, APutThatHealsIsNeverMixedWithWhatItReplaces) {
   Start();
-  for (int i = 0; i < 40; ++i) {
+  for (int i = 0; i < 100; ++i) {
     const std::string path = absl::StrCat("p", i);
     Refuse(path);
     Do(PutRecord(0, path, "one"));
@@ -216,7 +216,7 @@ TEST_F(QuarantineTest, APutThatHealsIsNeverMixedWithWhatItReplaces) {
     EXPECT_EQ(Skip({second}).done(), 1u);
     Allow(path);
     const Sequence put = Append(PutRecord(0, path, "new", FileOf(6)));
-    world_.RunFor(i * kSimMs / 8);
+    world_.RunFor(i * kSimMs / 20);
     Send({});
     EXPECT_TRUE(world_.RunUntil([&] { return durable_.contains(put); }, kLimit));
     world_.RunFor(kSimSecond);
