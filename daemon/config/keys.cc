@@ -146,6 +146,9 @@ void AddJournalKeys(std::vector<Key>& keys) {
                       "Records are kept this long after they were applied everywhere"));
   keys.push_back(Time("journal_idle_mark", &S::journal_idle_mark, "50ms", 1, 60 * kSecond,
                       "Quiet this long: a durable mark is written"));
+  keys.push_back(Time("heartbeat_interval", &S::heartbeat_interval, "1s", 0, kHour,
+                      "Nobody wrote for this long: a heartbeat goes to every target, so that its "
+                      "lag in seconds stays true. 0: none"));
 }
 
 void AddLaneKeys(std::vector<Key>& keys) {

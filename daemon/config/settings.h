@@ -51,6 +51,7 @@ struct Settings {
   uint64_t journal_reserve_bytes = 0;
   int64_t journal_retention = 0;
   int64_t journal_idle_mark = 0;
+  int64_t heartbeat_interval = 0;
 
   // Lanes: how the journal is applied to a target.
   int64_t efs_sync_timeout = 0;

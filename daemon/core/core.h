@@ -103,7 +103,7 @@ struct TargetView {
   Sequence applied = 0;  // contiguous prefix that is durable on the target or parked
   uint64_t lag_writes = 0;
   uint64_t lag_bytes = 0;
-  int64_t lag_ms = 0;             // age of the oldest write not yet durable there; 0 if none
+  int64_t lag_ms = 0;  // age of the oldest record (heartbeats too) not durable there; 0 if none
   double applied_per_s = 0;       // writes, over the last seconds
   int64_t catch_up_left_ms = -1;  // until the lag is gone at this rate; -1: it does not shrink
   std::vector<internal::v1::ParkedWrite> parked;  // at most kMaxParkedShown

@@ -44,6 +44,7 @@ CoreImpl::CoreImpl(Env& env, CoreOptions options, Core::Listener* listener)
       uploads_(env, options_, intake_, progress_),
       rates_(progress_.size()),
       commands_(env),
+      heartbeat_(env.clock, options_.heartbeat_interval_ms, [this] { Beat(); }),
       moved_(env.executor) {
   for (size_t i = 0; i < progress_.size(); ++i) {
     lanes_.push_back(
@@ -84,6 +85,7 @@ void CoreImpl::Begin(std::unique_ptr<Journal> journal) {
   }
   journal_->Start(*this);
   uploads_.AbortRecovered();
+  heartbeat_.Start();
 }
 
 void CoreImpl::Write(WriteRequest request, WriteDone done) {
@@ -201,6 +203,7 @@ Awaitable<absl::Status> CoreImpl::Drain(int64_t deadline_ms) {
   const int64_t deadline_ns = env_.clock.MonotonicNs() + deadline_ms * kNsPerMs;
   const auto left_ns = [this, deadline_ns] { return deadline_ns - env_.clock.MonotonicNs(); };
   draining_ = true;
+  heartbeat_.Stop();
   uploads_.AbortAll(ShuttingDown());
   intake_.StopSequencing();
   // The lanes stop at the end they know of: it has to be the last one.

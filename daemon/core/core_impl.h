@@ -8,6 +8,7 @@
 
 #include "daemon/core/catch_up_rate.h"
 #include "daemon/core/core.h"
+#include "daemon/core/heartbeat.h"
 #include "daemon/core/intake.h"
 #include "daemon/core/lane_endpoint.h"
 #include "daemon/core/pending_commands.h"
@@ -63,6 +64,7 @@ class CoreImpl final : public Core, public Journal::Listener, public PathQuestio
   absl::Status OnHello(size_t lane, const internal::v1::LaneHello& hello);
   absl::Status OnProgress(size_t lane, const internal::v1::LaneMessage& message);
   void OnCheckpoint(size_t lane);
+  void Beat();
   void NotifyHealth();
   void LookAtHealth();
   [[nodiscard]] TargetView ViewTarget(size_t lane);
@@ -82,6 +84,8 @@ class CoreImpl final : public Core, public Journal::Listener, public PathQuestio
   JournalState state_ = JournalState::kServing;
   std::string state_reason_;
   bool draining_ = false;
+  Sequence seen_by_heartbeat_ = 0;
+  Heartbeat heartbeat_;
   Event moved_;  // the journal or a lane moved on
 };
 

@@ -124,6 +124,25 @@ void CoreImpl::OnCheckpoint(size_t lane) {
   uploads_.OnCheckpoint();
 }
 
+// A record that no client sent, when none did for a while: each target has to come as far as that,
+// so its lag in seconds stays true. A target that lacks something already needs no other.
+void CoreImpl::Beat() {
+  const bool idle = journal_->appended() == seen_by_heartbeat_;
+  seen_by_heartbeat_ = journal_->appended();
+  if (!idle) return;
+  bool useful = false;
+  for (size_t i = 0; i < progress_.size(); ++i) {
+    useful = useful || progress_.target(i).applied() >= journal_->appended();
+  }
+  if (!useful) return;
+  // A journal that takes nothing now is no failure of the heartbeat's: the next one may do.
+  Record record;
+  record.type = RecordType::kHeartbeat;
+  if (intake_.AppendOwn(std::move(record), /*internal=*/false).ok()) {
+    seen_by_heartbeat_ = journal_->appended();
+  }
+}
+
 CoreView CoreImpl::View() {
   CoreView view;
   view.journal_state = state_;
@@ -150,9 +169,7 @@ TargetView CoreImpl::ViewTarget(size_t lane) {
   const TargetLag lag = target.Lag(intake_.lag());
   view.lag_writes = lag.writes;
   view.lag_bytes = lag.bytes;
-  if (lag.oldest > 0) {
-    view.lag_ms = std::max<int64_t>(0, intake_.NowMs() - intake_.lag().WallMs(lag.oldest));
-  }
+  view.lag_ms = intake_.LagMs(lag);
   const CatchUpRate& rate = rates_[lane];
   view.applied_per_s = rate.applied_per_s();
   view.catch_up_left_ms = rate.LeftMs(lag.writes);

@@ -92,6 +92,8 @@ class Intake {
 
   [[nodiscard]] int64_t DeadlineNs(int64_t wait_timeout_ms);
   [[nodiscard]] int64_t NowMs();
+  // Age of the oldest record that the target lacks; 0 if there is none.
+  [[nodiscard]] int64_t LagMs(const TargetLag& lag);
   [[nodiscard]] const LagIndex& lag() const { return lag_; }
   [[nodiscard]] uint64_t unanswered() const { return budget_.writes(); }
   // Answers with an error, not inside the caller's call.

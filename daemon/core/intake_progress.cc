@@ -65,6 +65,11 @@ int64_t Intake::NowMs() {
   return index_.now_ms();
 }
 
+int64_t Intake::LagMs(const TargetLag& lag) {
+  if (lag.oldest_record == 0) return 0;
+  return std::max<int64_t>(0, NowMs() - lag_.WallMs(lag.oldest_record));
+}
+
 const IndexedRequest* Intake::Find(const WriteKey& key) const {
   if (const Uuid* id = std::get_if<Uuid>(&key)) return index_.Find(*id);
   return index_.FindBySequence(std::get<Sequence>(key));

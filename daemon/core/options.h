@@ -21,6 +21,7 @@ struct CoreTarget {
 
 struct CoreOptions {
   JournalOptions journal;
+  int64_t heartbeat_interval_ms = 0;      // nobody wrote for this long: a heartbeat; 0: none
   std::string writer;                     // the writer's name
   std::vector<CoreTarget> targets;        // the order of replies; LOCAL means the one named "local"
   uint64_t max_write_bytes = 1ull << 20;  // payload of one request

@@ -141,6 +141,8 @@ bool TargetProgress::IsDisturbed(absl::string_view path) const {
 TargetLag TargetProgress::Lag(const LagIndex& index) const {
   TargetLag lag;
   const auto add = [&](Sequence first, Sequence last) {
+    if (first > last) return;
+    if (lag.oldest_record == 0 || first < lag.oldest_record) lag.oldest_record = first;
     const uint64_t writes = index.UserRecords(first, last);
     if (writes == 0) return;
     lag.writes += writes;

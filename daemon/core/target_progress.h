@@ -19,7 +19,8 @@ namespace tandem {
 struct TargetLag {
   uint64_t writes = 0;
   uint64_t bytes = 0;
-  Sequence oldest = 0;  // the oldest write that is not durable there; 0: none
+  Sequence oldest = 0;         // the oldest write that is not durable there; 0: none
+  Sequence oldest_record = 0;  // the same of all records, heartbeats too
 };
 
 // Of one target. Owner: core's thread. Memory: one entry per parked or skipped write and per gap in

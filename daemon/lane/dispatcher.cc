@@ -15,10 +15,11 @@ constexpr size_t kMaxRunWrites = 1'024;
 constexpr size_t kReadyIsMuch = 512;
 constexpr size_t kMaxEditedPaths = 8'192;
 
+constexpr size_t kLoops = 2;  // beside the runs: parked writes and heartbeats
+
 // Takes its sequence and changes nothing on a target.
 bool IsSilent(const Record& record) {
-  return record.type == RecordType::kUploadChunk || record.type == RecordType::kUploadAbort ||
-         record.type == RecordType::kHeartbeat;
+  return record.type == RecordType::kUploadChunk || record.type == RecordType::kUploadAbort;
 }
 
 bool ChangesNames(const Record& record) {
@@ -51,6 +52,7 @@ Dispatcher::Dispatcher(DispatcherParts parts, uint64_t generation, Sequence doub
       doubt_limit_(doubt_limit),
       wake_(parts.env.executor),
       stop_(parts.env.executor),
+      beat_(parts.env.executor),
       finished_(parts.env.executor) {}
 
 Dispatcher::Entry& Dispatcher::At(Sequence sequence) {
@@ -60,8 +62,9 @@ Dispatcher::Entry& Dispatcher::At(Sequence sequence) {
 }
 
 Awaitable<absl::Status> Dispatcher::Run() {
-  ++running_;
+  running_ += kLoops;
   Spawn(env_.executor, RunQuarantine());
+  Spawn(env_.executor, HeartbeatLoop());
   while (!stopped_) {
     co_await Linger();
     woken_ = false;
@@ -97,6 +100,7 @@ void Dispatcher::Stop() {
   quarantine_.Stop();
   Wake();
   stop_.Notify();
+  beat_.Notify();
 }
 
 void Dispatcher::Fail(absl::Status damage) {
@@ -107,7 +111,7 @@ void Dispatcher::Fail(absl::Status damage) {
 }
 
 Awaitable<absl::Status> Dispatcher::Fill() {
-  while (!stopped_ && entries_.size() < parts_.options.max_window_writes) {
+  while (!stopped_ && entries_.size() + heartbeats_.size() < parts_.options.max_window_writes) {
     CO_ASSIGN_OR_RETURN(std::vector<PlacedRecord> records, co_await parts_.reader.Read(kReadBytes));
     if (records.empty()) break;
     // So that a successor knows what may have been started.
@@ -128,6 +132,11 @@ void Dispatcher::Add(PlacedRecord placed) {
   if (IsSilent(placed.record)) {
     parts_.checkpointer.Settle(sequence);
     parts_.reporter.Durable(sequence);
+    return;
+  }
+  if (placed.record.type == RecordType::kHeartbeat) {
+    heartbeats_.push_back(sequence);
+    beat_.Notify();
     return;
   }
   auto entry =
@@ -155,7 +164,7 @@ void Dispatcher::Granted(Sequence sequence) {
 }
 
 void Dispatcher::Launch() {
-  while (!stopped_ && !ready_.empty() && running_ <= parts_.options.max_parallel_paths) {
+  while (!stopped_ && !ready_.empty() && running_ < parts_.options.max_parallel_paths + kLoops) {
     const Sequence head = ready_.front();
     ready_.pop_front();
     ++running_;
@@ -320,6 +329,7 @@ Awaitable<void> Dispatcher::Settle(std::vector<Sequence> sequences, bool parked)
     if (entry.has_payload) bytes_held_ -= entry.record.payload.size();
     entries_.erase(sequence);
   }
+  beat_.Notify();
 }
 
 int64_t Dispatcher::oldest_unapplied_ms() const {

@@ -97,6 +97,8 @@ class Dispatcher {
   void Fail(absl::Status damage);
   Awaitable<void> Pause(uint32_t attempt);
   Awaitable<void> RunQuarantine();
+  Awaitable<void> HeartbeatLoop();
+  [[nodiscard]] bool IsDue(Sequence heartbeat) const;
   [[nodiscard]] Entry& At(Sequence sequence);
 
   DispatcherParts parts_;
@@ -107,10 +109,11 @@ class Dispatcher {
   PathLocks locks_;
   std::map<Sequence, std::unique_ptr<Entry>> entries_;
   std::deque<Sequence> ready_;
+  std::deque<Sequence> heartbeats_;                    // read and not settled
   absl::flat_hash_map<std::string, uint64_t> edited_;  // path -> version of the state that has it
   uint64_t bytes_held_ = 0;                            // payloads in memory
   uint64_t bytes_waiting_ = 0;                         // payloads of entries
-  size_t running_ = 0;  // coroutines under way; one of them is the quarantine
+  size_t running_ = 0;                                 // coroutines under way, the loops included
   int64_t newest_read_ms_ = 0;
   Sequence wanted_ = 0;
   int64_t filled_ns_ = 0;
@@ -120,6 +123,7 @@ class Dispatcher {
   absl::Status damage_;
   Event wake_;
   Event stop_;
+  Event beat_;
   Event finished_;
 };
 

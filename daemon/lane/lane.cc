@@ -286,9 +286,8 @@ Awaitable<void> Lane::Impl::ProbeLoop() {
   while (!stopping_) {
     const std::shared_ptr<Target> target = co_await keeper_->Ready();
     if (target == nullptr) break;
-    const int64_t started_ns = env_.clock.MonotonicNs();
     const bool well = co_await keeper_->IsWell();
-    judge_.Probed(well, (env_.clock.MonotonicNs() - started_ns) / kNsPerMs);
+    judge_.Probed(well, keeper_->probe_ms());
     const bool calm = judge_.state() == internal::v1::LANE_HEALTH_HEALTHY;
     const int64_t pause_ms = calm ? options_.health_check_interval_ms
                                   : std::min(kProbeAgainMs, options_.health_check_interval_ms);

@@ -59,7 +59,9 @@ Awaitable<bool> TargetKeeper::IsWell() {
 Awaitable<bool> TargetKeeper::ProbeOnce() {
   const std::shared_ptr<Target> target = target_;
   if (target == nullptr) co_return false;
+  const int64_t started_ns = env_.clock.MonotonicNs();
   const absl::Status probed = co_await target->Probe();
+  probe_ms_ = (env_.clock.MonotonicNs() - started_ns) / kNsPerMs;
   if (probed.ok()) co_return true;
   if (target == target_) ReportFailure(probed);
   co_return false;

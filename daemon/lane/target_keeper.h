@@ -37,6 +37,9 @@ class TargetKeeper {
   // at the same time share one.
   Awaitable<bool> IsWell();
 
+  // How long the last probe took, not counting what it waited for another one.
+  [[nodiscard]] int64_t probe_ms() const { return probe_ms_; }
+
   [[nodiscard]] bool down() const { return target_ == nullptr; }
   [[nodiscard]] bool ever_opened() const { return ever_opened_; }
   // A try to open it, or an operation on it, failed.
@@ -59,6 +62,7 @@ class TargetKeeper {
   bool ever_opened_ = false;
   bool failed_before_ = false;
   bool stopped_ = false;
+  int64_t probe_ms_ = 0;
   bool probing_ = false;
   bool well_ = false;
   uint64_t probes_begun_ = 0;

@@ -48,6 +48,7 @@ CoreOptions SimNode::MakeCoreOptions() const {
   options.journal.reserve_bytes = 256 << 10;
   options.journal.retention_ms = options_.retention_ms;
   options.journal.idle_mark_ms = 20;
+  options.heartbeat_interval_ms = 1'000;
   options.journal.targets = options_.targets;
   options.writer = "w";
   for (const std::string& target : options_.targets) {

@@ -111,13 +111,13 @@ std::string Joined(const Values&... values) {
 std::string OptionsOf(const Config& config) {
   const CoreOptions& core = config.core;
   const JournalOptions& journal = core.journal;
-  std::string text =
-      Joined(journal.directory, journal.segment_bytes, journal.group_bytes, journal.max_bytes,
-             journal.reserve_bytes, journal.retention_ms, journal.idle_mark_ms, core.writer,
-             core.max_write_bytes, core.max_batch_operations, core.max_file_bytes,
-             core.max_upload_bytes, core.max_open_uploads, core.upload_lifetime_ms,
-             core.max_waiting_writes, core.max_waiting_bytes, core.max_request_ids,
-             core.max_path_states, core.request_id_window_ms, core.path_state_limit_ms);
+  std::string text = Joined(
+      journal.directory, journal.segment_bytes, journal.group_bytes, journal.max_bytes,
+      journal.reserve_bytes, journal.retention_ms, journal.idle_mark_ms, core.writer,
+      core.max_write_bytes, core.max_batch_operations, core.max_file_bytes, core.max_upload_bytes,
+      core.max_open_uploads, core.upload_lifetime_ms, core.max_waiting_writes,
+      core.max_waiting_bytes, core.max_request_ids, core.max_path_states, core.request_id_window_ms,
+      core.path_state_limit_ms, core.heartbeat_interval_ms);
   for (const CoreTarget& target : core.targets) text += Joined(target.name, target.path);
   for (const LaneOptions& lane : config.lanes) {
     text += Joined(lane.target, lane.target_path, lane.target_id, lane.writer_root,
