@@ -214,6 +214,8 @@ DaemonStatus FromWire(const v1::GetStatusResponse& wire) {
   status.writer = wire.writer();
   status.started = ToTime(wire.started_time());
   status.io_engine = wire.io_engine();
+  status.rpo_at_risk = wire.rpo_at_risk();
+  status.rpo_refuse = wire.rpo_refuse();
   const v1::JournalStatus& journal = wire.journal();
   status.journal = {journal.directory(),         journal.state(),
                     journal.appended_sequence(), journal.durable_sequence(),

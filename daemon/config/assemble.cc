@@ -40,6 +40,8 @@ CoreOptions CoreOf(const Settings& s) {
   core.request_id_window_ms = s.request_id_window;
   core.path_state_limit_ms = s.path_state_limit;
   core.heartbeat_interval_ms = s.heartbeat_interval;
+  core.rpo_refuse = s.rpo_policy == "refuse";
+  core.rpo_limit_ms = s.rpo_limit;
   core.journal.directory = s.journal_directory;
   core.journal.segment_bytes = s.journal_segment_bytes;
   core.journal.group_bytes = s.batch_size;

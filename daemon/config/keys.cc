@@ -146,6 +146,11 @@ void AddJournalKeys(std::vector<Key>& keys) {
                       "Records are kept this long after they were applied everywhere"));
   keys.push_back(Time("journal_idle_mark", &S::journal_idle_mark, "50ms", 1, 60 * kSecond,
                       "Quiet this long: a durable mark is written"));
+  keys.push_back(Choice("rpo_policy", &S::rpo_policy, "alert", {"alert", "refuse"}, false,
+                        "When a target other than local lags beyond rpo_limit: say so, or refuse "
+                        "new writes too"));
+  keys.push_back(Time("rpo_limit", &S::rpo_limit, "30s", 100, kDay,
+                      "Age of the oldest write that such a target may lack"));
   keys.push_back(Time("heartbeat_interval", &S::heartbeat_interval, "1s", 0, kHour,
                       "Nobody wrote for this long: a heartbeat goes to every target, so that its "
                       "lag in seconds stays true. 0: none"));

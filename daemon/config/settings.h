@@ -52,6 +52,8 @@ struct Settings {
   int64_t journal_retention = 0;
   int64_t journal_idle_mark = 0;
   int64_t heartbeat_interval = 0;
+  std::string rpo_policy;
+  int64_t rpo_limit = 0;
 
   // Lanes: how the journal is applied to a target.
   int64_t efs_sync_timeout = 0;

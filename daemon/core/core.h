@@ -121,6 +121,8 @@ struct CoreView {
   Sequence retired = 0;
   uint64_t journal_bytes = 0;
   uint64_t epoch = 0;
+  bool rpo_at_risk = false;  // a target other than local lags beyond the limit
+  bool rpo_refuse = false;   // new writes are refused then
   std::vector<TargetView> targets;
 };
 

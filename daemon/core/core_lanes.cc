@@ -152,6 +152,8 @@ CoreView CoreImpl::View() {
   view.retired = journal_->retired();
   view.journal_bytes = journal_->bytes_used();
   view.epoch = journal_->recovery().epoch;
+  view.rpo_at_risk = intake_.RpoAtRisk();
+  view.rpo_refuse = options_.rpo_refuse;
   for (size_t i = 0; i < lanes_.size(); ++i) view.targets.push_back(ViewTarget(i));
   return view;
 }

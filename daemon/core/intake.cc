@@ -10,6 +10,8 @@
 namespace tandem {
 namespace {
 
+constexpr int64_t kRpoRetryMs = 1'000;
+
 constexpr int64_t kPathStateRetryMs = 1'000;
 constexpr int64_t kPathStatesFullRetryMs = 500;
 
@@ -31,6 +33,13 @@ absl::Status PathStatesFull(absl::string_view what) {
 absl::Status IdReused() {
   return tandem::Refuse(Reason::kRequestIdReused,
                         "request_id belongs to an earlier request with other content");
+}
+
+absl::Status RpoRefusal(const CoreOptions& options) {
+  return tandem::Refuse(
+      Reason::kRpoAtRisk,
+      absl::StrCat("a target lags by more than ", options.rpo_limit_ms, " ms (rpo_policy: refuse)"),
+      {.retry_after_ms = kRpoRetryMs});
 }
 
 }  // namespace
@@ -75,6 +84,7 @@ void Intake::Route(IntakeWrite write) {
   if (stopped_) {
     return Refuse(write, tandem::Refuse(Reason::kShuttingDown, "the daemon is shutting down"), 0);
   }
+  if (options_.rpo_refuse && RpoAtRisk()) return Refuse(write, RpoRefusal(options_), 0);
   std::vector<std::string> unknown;
   if (queue_.empty() || !queue_.Blocks(PathsOf(write.operations))) {
     absl::Status refusal;

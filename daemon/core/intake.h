@@ -95,6 +95,8 @@ class Intake {
   // Age of the oldest record that the target lacks; 0 if there is none.
   [[nodiscard]] int64_t LagMs(const TargetLag& lag);
   [[nodiscard]] const LagIndex& lag() const { return lag_; }
+  // A target other than `local` lags by more than the limit. Looked at a few times a second.
+  [[nodiscard]] bool RpoAtRisk();
   [[nodiscard]] uint64_t unanswered() const { return budget_.writes(); }
   // Answers with an error, not inside the caller's call.
   void AnswerLater(WriteDone done, absl::StatusOr<WriteReply> reply);
@@ -139,6 +141,8 @@ class Intake {
   PathQuestions questions_;
   Acknowledgements acknowledgements_;
   Timeouts limits_;
+  int64_t rpo_looked_ns_ = 0;  // monotonic; 0: never
+  bool rpo_at_risk_ = false;
   bool stopped_ = false;
   bool first_seen_ = false;
   Ticket next_ticket_ = 1;

@@ -9,6 +9,7 @@
 namespace tandem {
 namespace {
 
+constexpr int64_t kRpoLookNs = 50 * kNsPerMs;
 constexpr int64_t kBeginningRetryMs = 100;
 
 bool IsUserRecord(RecordType type) { return type <= RecordType::kUploadCommit; }
@@ -68,6 +69,25 @@ int64_t Intake::NowMs() {
 int64_t Intake::LagMs(const TargetLag& lag) {
   if (lag.oldest_record == 0) return 0;
   return std::max<int64_t>(0, NowMs() - lag_.WallMs(lag.oldest_record));
+}
+
+// A parked write counts: its target does not have it.
+bool Intake::RpoAtRisk() {
+  const int64_t now_ns = env_.clock.MonotonicNs();
+  if (rpo_looked_ns_ != 0 && now_ns - rpo_looked_ns_ < kRpoLookNs) return rpo_at_risk_;
+  rpo_looked_ns_ = now_ns;
+  int64_t worst_ms = 0;
+  for (size_t i = 0; i < progress_.size(); ++i) {
+    if (progress_.name(i) == "local") continue;
+    worst_ms = std::max(worst_ms, LagMs(progress_.target(i).Lag(lag_)));
+  }
+  const bool at_risk = worst_ms > options_.rpo_limit_ms;
+  if (at_risk != rpo_at_risk_) {
+    env_.log.Warning(at_risk ? "rpo_at_risk" : "rpo_met_again",
+                     {{"lag_ms", worst_ms}, {"limit_ms", options_.rpo_limit_ms}});
+  }
+  rpo_at_risk_ = at_risk;
+  return at_risk;
 }
 
 const IndexedRequest* Intake::Find(const WriteKey& key) const {

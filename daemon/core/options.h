@@ -22,6 +22,8 @@ struct CoreTarget {
 struct CoreOptions {
   JournalOptions journal;
   int64_t heartbeat_interval_ms = 0;      // nobody wrote for this long: a heartbeat; 0: none
+  bool rpo_refuse = false;                // beyond rpo_limit_ms new writes get RPO_AT_RISK
+  int64_t rpo_limit_ms = 30'000;          // the most that a target other than local may lag
   std::string writer;                     // the writer's name
   std::vector<CoreTarget> targets;        // the order of replies; LOCAL means the one named "local"
   uint64_t max_write_bytes = 1ull << 20;  // payload of one request

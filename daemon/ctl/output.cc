@@ -197,6 +197,10 @@ std::string TreeOf(const client::DaemonStatus& status, absl::Time now, Style sty
   const client::JournalStatus& journal = status.journal;
   std::string out = absl::StrCat(status.writer.empty() ? "tandemd" : status.writer, "  tandemd ",
                                  status.version, "  up ", Ago(now - status.started), "\n");
+  if (status.rpo_at_risk) {
+    absl::StrAppend(&out, Colored("RPO AT RISK", "31", style), ": a target lags beyond rpo_limit",
+                    status.rpo_refuse ? "; new writes are refused" : "", "\n");
+  }
   const bool serving = journal.state == "SERVING";
   absl::StrAppend(&out, status.targets.empty() ? "└─ " : "├─ ", "journal ", journal.directory, "  ",
                   Colored(journal.state, serving ? "32" : "31", style), "\n");
@@ -219,6 +223,8 @@ std::string JsonOf(const client::DaemonStatus& status) {
                                {"writer", status.writer},
                                {"started", Rfc3339(status.started)},
                                {"io_engine", status.io_engine},
+                               {"rpo_at_risk", status.rpo_at_risk},
+                               {"rpo_refuse", status.rpo_refuse},
                                {"journal",
                                 {{"directory", journal.directory},
                                  {"state", journal.state},

@@ -36,6 +36,9 @@ void AddJournalFamilies(const MetricsOptions& options, const MetricsView& view,
         view.core.durable);
   gauge("tandem_journal_retired_sequence", "Every write up to this sequence has left the journal.",
         view.core.retired);
+  gauge("tandem_rpo_at_risk",
+        "1 while a target other than local lags by more than rpo_limit, 0 otherwise.",
+        view.core.rpo_at_risk ? 1 : 0);
   gauge("tandem_journal_epoch", "Epoch of the journal's owner; grows with every start.",
         view.core.epoch);
   for (const auto& [state, label] : kJournalStates) {

@@ -142,6 +142,8 @@ void ToProto(const CoreView& view, const StatusInfo& info, v1::GetStatusResponse
   response->set_writer(info.writer);
   SetTime(info.started_ms, response->mutable_started_time());
   response->set_io_engine(info.io_engine);
+  response->set_rpo_at_risk(view.rpo_at_risk);
+  response->set_rpo_refuse(view.rpo_refuse);
   v1::JournalStatus* journal = response->mutable_journal();
   journal->set_directory(PrintableText(info.journal_directory));
   journal->set_state(std::string(JournalStateName(view.journal_state)));

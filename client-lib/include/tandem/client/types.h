@@ -163,7 +163,9 @@ struct DaemonStatus {
   std::string version;
   std::string writer;
   absl::Time started;
-  std::string io_engine;  // of the journal
+  std::string io_engine;     // of the journal
+  bool rpo_at_risk = false;  // a target other than "local" lags by more than rpo_limit
+  bool rpo_refuse = false;   // new writes are refused while it does
   JournalStatus journal;
   std::vector<TargetStatus> targets;
 };
