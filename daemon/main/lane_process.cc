@@ -1,5 +1,6 @@
 #include "daemon/main/lane_process.h"
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -9,6 +10,8 @@
 #include <csignal>
 #include <utility>
 
+#include "daemon/base/check.h"
+#include "daemon/lane/descriptor_budget.h"
 #include "daemon/lane/lane.h"
 #include "daemon/link/socket_channel.h"
 #include "daemon/main/process_env.h"
@@ -77,9 +80,15 @@ int RunLaneProcess(const Config& config, const SharedText& shared, const std::st
   std::array<char, 256> host{};
   if (gethostname(host.data(), host.size() - 1) == 0) own.host = host.data();
   own.pid = getpid();
+  rlimit descriptors{};
+  if (getrlimit(RLIMIT_NOFILE, &descriptors) == 0) FitToDescriptors(descriptors.rlim_cur, own);
   Lane lane(env, std::move(own), *std::move(channel));
   Spawn(env.executor, LaneMain(lane, log, (*process)->context(), status));
   (*process)->context().run();
+  // Never destroyed: a coroutine that still waits in it may hold a target, whose end needs the
+  // engine, which would be gone by then.
+  static ProcessEnv* const kept = process->release();
+  TANDEM_CHECK(kept != nullptr);
   return status;
 }
 
