@@ -7,10 +7,6 @@
 namespace tandem::client {
 namespace {
 
-absl::Time ToTime(const google::protobuf::Timestamp& time) {
-  return absl::FromUnixSeconds(time.seconds()) + absl::Nanoseconds(time.nanos());
-}
-
 // A level that this library does not know is at least what it knows of it: nothing.
 Level ToLevel(v1::DurabilityLevel level) {
   switch (level) {
@@ -89,6 +85,10 @@ TargetStatus ToTarget(const v1::TargetStatus& wire) {
 }
 
 }  // namespace
+
+absl::Time ToTime(const google::protobuf::Timestamp& time) {
+  return absl::FromUnixSeconds(time.seconds()) + absl::Nanoseconds(time.nanos());
+}
 
 absl::Duration FromWire(const google::protobuf::Duration& duration) {
   return absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <google/protobuf/duration.pb.h>
+#include <google/protobuf/timestamp.pb.h>
 
 #include <string>
 #include <vector>
@@ -22,6 +23,7 @@ void ToWire(Operation&& operation, v1::Operation* wire);
 [[nodiscard]] v1::WriteBatchRequest ToBatchRequest(std::vector<Operation>&& operations,
                                                    const std::string& request_id, Level level);
 
+[[nodiscard]] absl::Time ToTime(const google::protobuf::Timestamp& time);
 [[nodiscard]] absl::Duration FromWire(const google::protobuf::Duration& duration);
 [[nodiscard]] WriteResult FromWire(const v1::WriteResponse& wire, const std::string& request_id);
 [[nodiscard]] WriteResult FromWire(const v1::WriteBatchResponse& wire,

@@ -8,10 +8,6 @@
 namespace tandem::client {
 namespace {
 
-absl::Time ToTime(const google::protobuf::Timestamp& time) {
-  return absl::FromUnixSeconds(time.seconds()) + absl::Nanoseconds(time.nanos());
-}
-
 template <typename Request>
 Request ToRequest(const PendingChoice& choice) {
   Request request;

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -114,6 +115,10 @@ class Files {
   // -ECANCELED. `done` gets a result for every request, under the same rules as Submit's.
   virtual void SubmitChain(std::vector<IoRequest> requests, ChainDone done);
 
+  // Expires when this goes away: for destructors that would still close something. What outlives
+  // the engine (a coroutine that nobody resumes any more) must not call it.
+  [[nodiscard]] std::weak_ptr<const void> lifetime() const { return lifetime_; }
+
   // "io_uring", "threads" or "simulated".
   [[nodiscard]] virtual absl::string_view engine() const = 0;
 
@@ -150,6 +155,8 @@ class Files {
   Awaitable<ChainResult> Chain(std::vector<IoRequest> requests);
 
  private:
+  const std::shared_ptr<const void> lifetime_ = std::make_shared<char>();
+
   Awaitable<IoResult> Do(IoRequest request);
   Awaitable<absl::Status> DoSimple(IoRequest request);
 };

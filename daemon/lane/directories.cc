@@ -16,6 +16,7 @@ constexpr char kTouchName[] = ".tandem-tmp.touch";
 }  // namespace
 
 Directory::~Directory() {
+  if (files_lifetime_.expired()) return;
   IoRequest request{.kind = IoKind::kClose, .file = handle};
   // Only ever read or synced: its close has nothing left to report.
   env_.files.Submit(std::move(request), [](const IoResult&) {});

@@ -22,6 +22,7 @@ class Directory {
       : handle(directory_handle),
         path(std::move(directory_path)),
         env_(env),
+        files_lifetime_(env.files.lifetime()),
         synced_(env.executor),
         distrusted_(distrusted) {}
   ~Directory();
@@ -49,6 +50,7 @@ class Directory {
   Awaitable<absl::Status> SyncOnce();
 
   Env& env_;
+  std::weak_ptr<const void> files_lifetime_;
   Event synced_;
   bool cleaned_ = false;
   bool syncing_ = false;

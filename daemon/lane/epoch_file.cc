@@ -1,6 +1,7 @@
 #include "daemon/lane/epoch_file.h"
 
 #include <boost/json.hpp>
+#include <memory>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -70,13 +71,13 @@ Awaitable<absl::StatusOr<EpochFile>> ReleaseEpoch(Env& env, FileHandle top, std:
   const std::string path = OwnDirectoryOf(writer);
   CO_ASSIGN_OR_RETURN(const FileHandle handle,
                       co_await env.files.Open(top, path, O_RDONLY | O_DIRECTORY));
-  Directory own(env, handle, path, /*distrusted=*/true);
+  const auto own = std::make_shared<Directory>(env, handle, path, /*distrusted=*/true);
   // What the watermark says is of a state that nobody vouches for any more.
-  CO_RETURN_IF_ERROR(co_await RemoveWatermark(env, own));
+  CO_RETURN_IF_ERROR(co_await RemoveWatermark(env, *own));
   EpochFile released = before;
   released.instance.clear();
   const std::string temp = TempName(before.epoch, 1);
-  CO_RETURN_IF_ERROR(co_await WriteEpochFile(env, own, 0, temp, released));
+  CO_RETURN_IF_ERROR(co_await WriteEpochFile(env, *own, 0, temp, released));
   co_return before;
 }
 

@@ -35,6 +35,7 @@ void OpenFiles::Drop(const std::string& path) {
 }
 
 void OpenFiles::Close(FileHandle handle) {
+  if (files_lifetime_.expired()) return;
   env_.files.Submit(ToClose(handle), [](const IoResult&) {});
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <list>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -22,7 +23,8 @@ struct OpenFile {
 // Nothing unsynced is ever in it, so a close has nothing left to report.
 class OpenFiles {
  public:
-  OpenFiles(Env& env, size_t limit) : env_(env), limit_(limit) {}
+  OpenFiles(Env& env, size_t limit)
+      : env_(env), files_lifetime_(env.files.lifetime()), limit_(limit) {}
   ~OpenFiles();
   OpenFiles(const OpenFiles&) = delete;
   OpenFiles& operator=(const OpenFiles&) = delete;
@@ -42,6 +44,7 @@ class OpenFiles {
   void Close(FileHandle handle);
 
   Env& env_;
+  std::weak_ptr<const void> files_lifetime_;
   size_t limit_;
   std::list<std::string> ages_;  // newest first
   absl::flat_hash_map<std::string, Entry> open_;
