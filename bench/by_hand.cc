@@ -24,17 +24,22 @@ using std::chrono::steady_clock;
 // One thread's work; all its errors end in `failed`.
 class Hand {
  public:
-  Hand(const ByHandOptions& options, int number)
+  // `ledger_end`: of the one file that all append to; used for a ledger only.
+  Hand(const ByHandOptions& options, int number, std::atomic<uint64_t>* ledger_end)
       : options_(options),
         number_(number),
+        ledger_end_(*ledger_end),
         data_(kPayloadBytes, static_cast<char>('a' + number % 26)) {}
 
   void Run(const std::atomic<bool>& stop) {
     if (!Open()) error_ = errno;
     while (error_ == 0 && !stop) {
       const auto start = steady_clock::now();
+      const uint64_t offset = options_.kind == Kind::kLedger
+                                  ? ledger_end_.fetch_add(kPayloadBytes)
+                                  : latencies_us.size() * kPayloadBytes;
       for (size_t side = 0; side < files_.size() && error_ == 0; ++side) {
-        const bool done = options_.kind == Kind::kAppend ? Append(side) : Put(side);
+        const bool done = options_.kind == Kind::kPut ? Put(side) : Append(side, offset);
         if (!done) error_ = errno;
       }
       latencies_us.push_back(static_cast<uint32_t>(
@@ -57,18 +62,18 @@ class Hand {
   // The files that grow, or the directories.
   bool Open() {
     for (size_t side = 0; side < files_.size(); ++side) {
-      files_[side] = options_.kind == Kind::kAppend
-                         ? open(absl::StrCat(Directory(side), "/", number_).c_str(),
-                                O_WRONLY | O_CREAT | O_CLOEXEC, 0640)
-                         : open(Directory(side).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+      const int file = options_.kind == Kind::kLedger ? 0 : number_;
+      files_[side] = options_.kind == Kind::kPut
+                         ? open(Directory(side).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+                         : open(absl::StrCat(Directory(side), "/", file).c_str(),
+                                O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
       if (files_[side] < 0) return false;
     }
     return true;
   }
 
-  bool Append(size_t side) {
-    const auto offset = static_cast<off_t>(latencies_us.size() * kPayloadBytes);
-    return pwrite(files_[side], data_.data(), data_.size(), offset) ==
+  bool Append(size_t side, uint64_t offset) {
+    return pwrite(files_[side], data_.data(), data_.size(), static_cast<off_t>(offset)) ==
                static_cast<ssize_t>(data_.size()) &&
            fdatasync(files_[side]) == 0;
   }
@@ -89,6 +94,7 @@ class Hand {
 
   const ByHandOptions& options_;
   const int number_;
+  std::atomic<uint64_t>& ledger_end_;
   const std::string data_;
   std::array<int, 2> files_ = {-1, -1};
   int error_ = 0;  // errno; 0: none
@@ -99,8 +105,11 @@ class Hand {
 absl::StatusOr<LoadResult> RunByHand(const ByHandOptions& options) {
   std::filesystem::create_directories(options.first);
   std::filesystem::create_directories(options.second);
+  std::atomic<uint64_t> ledger_end = 0;
   std::vector<std::unique_ptr<Hand>> hands;
-  for (int i = 0; i < options.threads; ++i) hands.push_back(std::make_unique<Hand>(options, i));
+  for (int i = 0; i < options.threads; ++i) {
+    hands.push_back(std::make_unique<Hand>(options, i, &ledger_end));
+  }
   std::atomic<bool> stop = false;
   const auto start = steady_clock::now();
   std::vector<std::thread> threads;

@@ -16,7 +16,7 @@ struct ByHandOptions {
   double seconds = 3;
 };
 
-// Append: write and fdatasync, in both. Put: temp file, write, fdatasync, rename, fsync of the
+// Append and ledger: write and fdatasync, in both; writers of one ledger share its offset. Put: temp file, write, fdatasync, rename, fsync of the
 // directory, in both.
 [[nodiscard]] absl::StatusOr<LoadResult> RunByHand(const ByHandOptions& options);
 

@@ -82,8 +82,9 @@ class Worker {
 v1::Operation MakeOperation(const LoadOptions& options, int worker, uint64_t count) {
   v1::Operation operation;
   std::string data(kPayloadBytes, static_cast<char>('a' + worker % 26));
-  if (options.kind == Kind::kAppend) {
-    operation.mutable_append()->set_path(absl::StrCat(options.run, "/", worker));
+  if (options.kind != Kind::kPut) {
+    operation.mutable_append()->set_path(
+        absl::StrCat(options.run, "/", options.kind == Kind::kLedger ? 0 : worker));
     operation.mutable_append()->set_data(std::move(data));
   } else {
     operation.mutable_put()->set_path(absl::StrCat(options.run, "/", worker, "-", count));

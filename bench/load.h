@@ -9,11 +9,15 @@
 
 namespace tandem::bench {
 
-enum class Kind { kAppend, kPut };
+enum class Kind {
+  kAppend,  // one file per worker
+  kLedger,  // appends of all workers to one file
+  kPut,     // a new file each time
+};
 
 struct LoadOptions {
   std::string socket;
-  Kind kind = Kind::kAppend;  // Append: one file per worker; Put: a new file each time
+  Kind kind = Kind::kAppend;
   v1::DurabilityLevel level = v1::DURABILITY_LEVEL_JOURNALED;
   int in_flight = 1;
   double seconds = 3;

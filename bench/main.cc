@@ -87,9 +87,11 @@ int Measure(PhaseOptions options, const std::string& parent, const std::string& 
   if (const absl::Status status = MeasureComparisons(options, &report); !status.ok()) {
     return Fail(status);
   }
-  const absl::StatusOr<StartTime> start = MeasureStart(options);
-  if (!start.ok()) return Fail(start.status());
-  report.start = *start;
+  if (options.only.empty()) {
+    const absl::StatusOr<StartTime> start = MeasureStart(options);
+    if (!start.ok()) return Fail(start.status());
+    report.start = *start;
+  }
   PrintTable(report);
   if (json.empty()) return 0;
   std::ofstream file(json);
@@ -116,6 +118,8 @@ int Main(int argc, char** argv) {
       ->check(CLI::Range(1, 100));
   app.add_option("--start-mib", options.start_mib, "Journal to follow when the start is measured")
       ->check(CLI::Range(1.0, 4096.0));
+  app.add_option("--only", options.only,
+                 "Only comparisons whose name contains this; the start is not measured then");
   app.add_option("--json", json, "Also write the results to this file");
   app.add_option("--empty-handler", empty_handler, "Internal: serve the empty handler on a socket")
       ->group("");

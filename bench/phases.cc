@@ -118,6 +118,7 @@ class Comparer {
 
   // Tandem, the other, Tandem, the other ...: what disturbs the machine disturbs both.
   absl::Status Compare(const std::string& name, double aim, const Run& tandem, const Run& other) {
+    if (name.find(options_.only) == std::string::npos) return absl::OkStatus();
     Comparison comparison{.name = name, .aim = aim};
     Costs costs;
     std::vector<LoadResult> ours;
@@ -194,11 +195,12 @@ absl::Status CompareJournaled(const PhaseOptions& options, const Daemon& daemon,
 }
 
 absl::Status CompareAll(const PhaseOptions& options, const Daemon& daemon, Comparer* comparer) {
-  for (const Kind kind : {Kind::kAppend, Kind::kPut}) {
-    const std::string name = kind == Kind::kAppend ? "append" : "put";
+  for (const auto& [kind, name] : {std::pair<Kind, std::string>{Kind::kAppend, "append"},
+                                   {Kind::kLedger, "one ledger"},
+                                   {Kind::kPut, "put"}}) {
     const absl::Status compared = comparer->Compare(
         absl::StrCat("ALL, ", name, ", ", kAllWriters, " writers"), 2,
-        [&](int i) {
+        [&, kind = kind, name = name](int i) {
           return RunUnary({.socket = daemon.socket(),
                            .kind = kind,
                            .level = v1::DURABILITY_LEVEL_ALL,
@@ -206,8 +208,9 @@ absl::Status CompareAll(const PhaseOptions& options, const Daemon& daemon, Compa
                            .seconds = options.seconds,
                            .run = absl::StrCat("all-", name, "-", i)});
         },
-        [&](int i) {
-          const std::string place = absl::StrCat(options.directory, "/by-hand-", name, "-", i);
+        [&, kind = kind, name = name](int i) {
+          const std::string place =
+              absl::StrCat(options.directory, "/by-hand-", static_cast<int>(kind), "-", i);
           return RunByHand({.first = place + "/local",
                             .second = place + "/corebank",
                             .kind = kind,

@@ -79,6 +79,7 @@ void PrintTable(const Report& report) {
   absl::PrintF("             load  RSS %.1f, PSS %.1f (%s)\n",
                static_cast<double>(Sum(memory.load_rss_kib)) / 1024,
                static_cast<double>(memory.load_pss_kib) / 1024, MemoryLine(memory.load_rss_kib));
+  if (report.start.behind_mib == 0) return;
   absl::PrintF(
       "start with %.0f MiB to follow: a write to a known path after %.3f s, to a new one after "
       "%.3f s (opening the journal %.3f s), caught up after %.1f s\n",

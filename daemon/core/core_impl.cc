@@ -154,6 +154,20 @@ void CoreImpl::ResolvePending(PendingRequest request, PendingDone done) {
 void CoreImpl::OnDurable(JournalTail tail) {
   TANDEM_CHECK(tail.durable <= journal_->appended());
   progress_.SetDurable(tail.durable);
+  if (std::exchange(announcing_, true)) return;
+  // Not now, and behind what the journal is about to submit: the next group is written and synced
+  // while this one's callers are answered.
+  boost::asio::post(env_.executor, [this, alive = std::weak_ptr<bool>(alive_)] {
+    if (alive.expired()) return;
+    boost::asio::post(env_.executor, [this, alive] {
+      if (!alive.expired()) Announce();
+    });
+  });
+}
+
+void CoreImpl::Announce() {
+  if (!std::exchange(announcing_, false)) return;
+  const JournalTail tail = journal_->tail();
   for (size_t i = 0; i < lanes_.size(); ++i) {
     lanes_[i]->SendTail(tail, journal_->appended(), intake_.wanted(i));
   }
@@ -167,6 +181,7 @@ void CoreImpl::OnGroup(uint64_t records, uint64_t bytes, int64_t sync_ns) {
 }
 
 void CoreImpl::OnState(JournalState state, const absl::Status& why) {
+  Announce();
   state_ = state;
   state_reason_ = std::string(why.message());
   env_.log.Warning("journal_state",
@@ -215,6 +230,7 @@ Awaitable<absl::Status> CoreImpl::Drain(int64_t deadline_ms) {
   for (const auto& lane : lanes_) lane->SendDrain(lanes_ms);
   while (!LanesAreDone() && left_ns() > 0) co_await moved_.WaitFor(env_.clock, left_ns());
   absl::Status closed = co_await journal_->Close();
+  Announce();
   intake_.AnswerAll();
   co_return closed;
 }

@@ -64,6 +64,8 @@ class CoreImpl final : public Core, public Journal::Listener, public PathQuestio
   absl::Status OnHello(size_t lane, const internal::v1::LaneHello& hello);
   absl::Status OnProgress(size_t lane, const internal::v1::LaneMessage& message);
   void OnCheckpoint(size_t lane);
+  // Tells everybody what the journal made durable since the last time.
+  void Announce();
   void Beat();
   void NotifyHealth();
   void LookAtHealth();
@@ -84,9 +86,11 @@ class CoreImpl final : public Core, public Journal::Listener, public PathQuestio
   JournalState state_ = JournalState::kServing;
   std::string state_reason_;
   bool draining_ = false;
+  bool announcing_ = false;
   Sequence seen_by_heartbeat_ = 0;
   Heartbeat heartbeat_;
   Event moved_;  // the journal or a lane moved on
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
 }  // namespace tandem

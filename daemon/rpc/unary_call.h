@@ -11,6 +11,9 @@ namespace tandem {
 class UnaryCall : public grpc::ServerUnaryReactor, public Call {
  public:
   void OnDone() final { Done(); }
+  // OnDone and OnCancel are short: gRPC may call them on the thread that it is on, without waking
+  // another for each answer. Not part of its API; without it only time is lost.
+  bool InternalInlineable() final { return true; }
 
  protected:
   using Call::Call;

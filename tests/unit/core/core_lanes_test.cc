@@ -106,7 +106,7 @@ TEST_F(CoreLanes, ACheckpointThatWentBackIsTakenAsItIs) {
 TEST_F(CoreLanes, HealthChangesAreTold) {
   HealthListener listener;
   core = std::make_unique<CoreImpl>(env, options, &listener);
-  auto owned = std::make_unique<FakeJournal>(std::vector<Record>());
+  auto owned = std::make_unique<FakeJournal>(std::vector<Record>(), 0, [this] { world.Poll(); });
   journal = owned.get();
   core->Begin(std::move(owned));
   Attach(local, "local");

@@ -27,6 +27,25 @@ TEST_F(CoreLevels, NobodyIsAnsweredBeforeTheSync) {
   EXPECT_TRUE(outcome->ok());
 }
 
+// The journal's next group is on its way to the disk first.
+TEST_F(CoreLevels, NobodyIsAnsweredWhileTheJournalIsBusy) {
+  const OutcomePtr outcome = Do(PutOf("a"));
+  Settle();
+  journal->MoveDurable(1);
+  EXPECT_FALSE(outcome->answered());
+  world.Poll();
+  EXPECT_TRUE(outcome->ok());
+}
+
+TEST_F(CoreLevels, WhatWasDurableBeforeTheJournalFailedIsAnsweredSo) {
+  const OutcomePtr outcome = Do(PutOf("a"));
+  Settle();
+  journal->MoveDurable(1);
+  journal->Fail(Refuse(Reason::kJournalFailed, "sync failed twice"));
+  world.Poll();
+  EXPECT_TRUE(outcome->ok());
+}
+
 TEST_F(CoreLevels, EachTargetsStateIsTold) {
   const OutcomePtr on_local = Do(PutOf("a"), Level::kLocal);
   const OutcomePtr all = Do(PutOf("b"), Level::kAll);

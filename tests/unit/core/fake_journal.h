@@ -1,6 +1,7 @@
 // A journal in memory: the test says when what was appended becomes durable.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <utility>
@@ -13,9 +14,9 @@ namespace tandem {
 
 class FakeJournal final : public Journal {
  public:
-  // Continues behind `recovered`.
-  explicit FakeJournal(std::vector<Record> recovered, Sequence retired = 0)
-      : records_(std::move(recovered)), retired_(retired) {
+  // Continues behind `recovered`. `settle` lets happen what core put off.
+  FakeJournal(std::vector<Record> recovered, Sequence retired, std::function<void()> settle)
+      : records_(std::move(recovered)), retired_(retired), settle_(std::move(settle)) {
     if (!records_.empty()) appended_ = durable_ = records_.back().sequence;
     recovery_.last = durable_;
     recovery_.epoch = 7;
@@ -24,6 +25,11 @@ class FakeJournal final : public Journal {
   // Everything appended becomes durable.
   void Sync() { SyncTo(appended_); }
   void SyncTo(Sequence durable) {
+    MoveDurable(durable);
+    settle_();
+  }
+  // Core has not told anybody yet.
+  void MoveDurable(Sequence durable) {
     TANDEM_CHECK(durable <= appended_);
     durable_ = durable;
     listener_->OnDurable(tail());
@@ -74,7 +80,7 @@ class FakeJournal final : public Journal {
   JournalCounters counters() const override { return {}; }
   Sequence retired() const override { return retired_; }
   Awaitable<absl::Status> Close() override {
-    Sync();
+    MoveDurable(appended_);
     closed_ = true;
     co_return absl::OkStatus();
   }
@@ -85,6 +91,7 @@ class FakeJournal final : public Journal {
   Sequence durable_ = 0;
   Sequence pin_ = 0;
   Sequence retired_ = 0;
+  std::function<void()> settle_;
   absl::Status refusal_;
   JournalState state_ = JournalState::kServing;
   RecoveryReport recovery_;
