@@ -35,9 +35,8 @@ class Hand {
     if (!Open()) error_ = errno;
     while (error_ == 0 && !stop) {
       const auto start = steady_clock::now();
-      const uint64_t offset = options_.kind == Kind::kLedger
-                                  ? ledger_end_.fetch_add(kPayloadBytes)
-                                  : latencies_us.size() * kPayloadBytes;
+      const uint64_t offset = options_.kind == Kind::kLedger ? ledger_end_.fetch_add(kPayloadBytes)
+                                                             : latencies_us.size() * kPayloadBytes;
       for (size_t side = 0; side < files_.size() && error_ == 0; ++side) {
         const bool done = options_.kind == Kind::kPut ? Put(side) : Append(side, offset);
         if (!done) error_ = errno;

@@ -16,8 +16,8 @@ struct ByHandOptions {
   double seconds = 3;
 };
 
-// Append and ledger: write and fdatasync, in both; writers of one ledger share its offset. Put: temp file, write, fdatasync, rename, fsync of the
-// directory, in both.
+// Append and ledger: write and fdatasync, in both; writers of one ledger share its offset. Put:
+// temp file, write, fdatasync, rename, fsync of the directory, in both.
 [[nodiscard]] absl::StatusOr<LoadResult> RunByHand(const ByHandOptions& options);
 
 }  // namespace tandem::bench

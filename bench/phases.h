@@ -18,7 +18,7 @@ struct PhaseOptions {
   double seconds = 3;     // of each run
   int repetitions = 3;    // of each pair
   double start_mib = 256;
-  std::string only;  // comparisons whose name contains it, and not the start; empty: all
+  std::string only;  // what has this in its name: a comparison, or "start"; empty: all
 };
 
 // Comparisons and memory: fills those parts of the report.

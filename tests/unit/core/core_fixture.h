@@ -98,7 +98,8 @@ class CoreFixture : public testing::Test {
     for (const Record& record : recovered) {
       core->Recover(record, {.segment = record.sequence <= retired ? 0u : 1u});
     }
-    auto owned = std::make_unique<FakeJournal>(std::move(recovered), retired, [this] { world.Poll(); });
+    auto owned =
+        std::make_unique<FakeJournal>(std::move(recovered), retired, [this] { world.Poll(); });
     journal = owned.get();
     core->Begin(std::move(owned));
   }
