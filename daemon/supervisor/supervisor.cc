@@ -40,8 +40,8 @@ int ExitStatus(int wait_status) {
 
 // One that is to be kept running.
 struct Child {
-  Child(const ChildSpec& its_spec, const RestartDelayOptions& restart, Executor executor)
-      : spec(its_spec), delay(restart), timer(std::move(executor)) {}
+  Child(const ChildSpec& its_spec, RestartDelay its_delay, Executor executor)
+      : spec(its_spec), delay(its_delay), timer(std::move(executor)) {}
 
   const ChildSpec& spec;
   RestartDelay delay;
@@ -95,9 +95,11 @@ Supervisor::Supervisor(const SupervisorOptions& options, Logger& log)
       log_(log),
       signals_(loop_.get_executor()),
       end_timer_(loop_.get_executor()),
-      core_(options.core, options.restart, loop_.get_executor()) {
+      core_(options.core, RestartDelay(options.restart, true), loop_.get_executor()) {
   for (const ChildSpec& spec : options.lanes) {
-    lanes_.push_back(std::make_unique<Child>(spec, options.restart, loop_.get_executor()));
+    // Never at once: a lane that finishes because core died may be noticed before core's death.
+    lanes_.push_back(
+        std::make_unique<Child>(spec, RestartDelay(options.restart, false), loop_.get_executor()));
   }
 }
 

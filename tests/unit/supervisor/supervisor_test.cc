@@ -197,16 +197,27 @@ INSTANTIATE_TEST_SUITE_P(Statuses, FinalStatusTest,
                                          kExitJournalLocked));
 
 TEST(RestartDelayTest, DoublesFromTheFirstToTheLast) {
-  RestartDelay delay({});
-  std::vector<int64_t> delays_ms;
-  for (int i = 0; i < 8; ++i) delays_ms.push_back(delay.Next(9'999));
-  EXPECT_THAT(delays_ms, testing::ElementsAre(100, 200, 400, 800, 1600, 3200, 5000, 5000));
+  for (const bool at_once : {false, true}) {
+    RestartDelay delay({}, at_once);
+    std::vector<int64_t> delays_ms;
+    for (int i = 0; i < 8; ++i) delays_ms.push_back(delay.Next(9'999));
+    EXPECT_THAT(delays_ms, testing::ElementsAre(100, 200, 400, 800, 1600, 3200, 5000, 5000));
+  }
 }
 
 TEST(RestartDelayTest, ALongLifeStartsOver) {
-  RestartDelay delay({});
+  RestartDelay delay({}, false);
   for (int i = 0; i < 4; ++i) static_cast<void>(delay.Next(0));
   EXPECT_EQ(delay.Next(10'000), 100);
+  EXPECT_EQ(delay.Next(0), 200);
+}
+
+TEST(RestartDelayTest, ALongLifeIsFollowedByTheNextAtOnceWhereThatIsAskedFor) {
+  RestartDelay delay({}, true);
+  for (int i = 0; i < 4; ++i) static_cast<void>(delay.Next(0));
+  EXPECT_EQ(delay.Next(10'000), 0);
+  EXPECT_EQ(delay.Next(10'000), 0);
+  EXPECT_EQ(delay.Next(0), 100);
   EXPECT_EQ(delay.Next(0), 200);
 }
 
