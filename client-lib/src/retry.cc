@@ -8,16 +8,16 @@
 
 namespace tandem::client {
 
-absl::Duration PauseAfter(const RetryPolicy& policy, int failures,
-                          std::optional<absl::Duration> advice) {
+absl::Duration PauseAfter(const RetryPolicy& policy, int failures, const Failure& failure) {
   absl::BitGen random;
-  if (advice.has_value()) {
+  if (failure.detail.retry_delay.has_value()) {
     // Never earlier than asked; spread, so that all who were turned away do not return at once.
-    return *advice * absl::Uniform(random, 1.0, 1.2);
+    return *failure.detail.retry_delay * absl::Uniform(random, 1.0, 1.2);
   }
   const double grown = std::pow(policy.multiplier, std::clamp(failures - 1, 0, 30));
-  return std::min(policy.max_backoff, policy.initial_backoff * grown) *
-         absl::Uniform(random, 0.5, 1.0);
+  absl::Duration longest = policy.max_backoff;
+  if (failure.never_sent) longest = std::min(longest, kLongestPauseUnsent);
+  return std::min(longest, policy.initial_backoff * grown) * absl::Uniform(random, 0.5, 1.0);
 }
 
 bool RetryState::MayRetry(const Failure& failure) const {
@@ -44,7 +44,7 @@ std::optional<absl::Duration> RetryState::OnFailure(const Failure& failure, absl
   level_reached_ = std::max(level_reached_, failure.detail.level_reached);
   if (!MayRetry(failure)) return std::nullopt;
 
-  const absl::Duration delay = PauseAfter(limits_.policy, attempts_, failure.detail.retry_delay);
+  const absl::Duration delay = PauseAfter(limits_.policy, attempts_, failure);
   if (now + delay >= limits_.deadline) return std::nullopt;
   return delay;
 }

@@ -11,10 +11,14 @@
 
 namespace tandem::client {
 
-// How long to wait after so many failures in a row (1 or more). `advice`: what the daemon said; it
-// counts before the back-off.
+// While nobody is there to be bothered, the pauses grow no longer than this: a daemon that restarts
+// is back within a second.
+inline constexpr absl::Duration kLongestPauseUnsent = absl::Milliseconds(200);
+
+// How long to wait after so many failures in a row (1 or more), the last of which was `failure`.
+// What the daemon said counts before the back-off.
 [[nodiscard]] absl::Duration PauseAfter(const RetryPolicy& policy, int failures,
-                                        std::optional<absl::Duration> advice);
+                                        const Failure& failure);
 
 // Of one call; not thread-safe.
 class RetryState {

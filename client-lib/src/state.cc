@@ -19,6 +19,8 @@ namespace {
 // A daemon that restarts is back within a second: look again soon.
 constexpr int kReconnectInitialMs = 50;
 constexpr int kReconnectMaxMs = 1'000;
+// Trying costs nothing there.
+constexpr int kReconnectMaxUnixMs = 100;
 constexpr int kKeepaliveMs = 20'000;
 constexpr int kKeepaliveTimeoutMs = 10'000;
 constexpr int kMaxReplyBytes = 16 << 20;
@@ -127,7 +129,9 @@ absl::StatusOr<std::unique_ptr<ClientState>> MakeClientState(ClientOptions optio
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kReconnectInitialMs);
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kReconnectInitialMs);
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kReconnectMaxMs);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, absl::StartsWith(options.address, "unix:")
+                                                          ? kReconnectMaxUnixMs
+                                                          : kReconnectMaxMs);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
   arguments.SetMaxReceiveMessageSize(kMaxReplyBytes);

@@ -121,9 +121,9 @@ void StreamCore::Pump() {
   session_->Send(it->second.request);
 }
 
-void StreamCore::PlanReconnect(std::optional<absl::Duration> advice) {
+void StreamCore::PlanReconnect(const Failure& failure) {
   reconnect_planned_ = true;
-  state_->scheduler().RunAfter(PauseAfter(state_->options().retry, failures_in_row_, advice),
+  state_->scheduler().RunAfter(PauseAfter(state_->options().retry, failures_in_row_, failure),
                                [weak = weak_from_this()] {
                                  if (const auto self = weak.lock()) self->Reconnect();
                                });

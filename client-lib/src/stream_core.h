@@ -7,7 +7,6 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -66,7 +65,7 @@ class StreamCore final : public Cancellable, public std::enable_shared_from_this
                const std::string& request_id);
   // Opens a connection if one is needed and none is planned; sends what is next.
   void Pump();
-  void PlanReconnect(std::optional<absl::Duration> advice);
+  void PlanReconnect(const Failure& failure);
   void ArmExpiry();
   void AbandonSession();
   [[nodiscard]] bool MaybeSent(uint64_t tag, const Pending& pending) const;

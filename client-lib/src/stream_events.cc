@@ -83,7 +83,7 @@ void StreamCore::OnSessionDone(const grpc::Status& status) {
     ++failures_in_row_;
     const int max_attempts = state_->options().retry.max_attempts;
     if (MayReconnect(failure) && (max_attempts == 0 || failures_in_row_ < max_attempts)) {
-      PlanReconnect(failure.detail.retry_delay);
+      PlanReconnect(failure);
     } else {
       SettleAll(failure);
     }

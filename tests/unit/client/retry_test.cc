@@ -1,4 +1,5 @@
 // Retries: under which id, when, for which errors, and what is said when they end.
+#include "absl/strings/str_cat.h"
 #include "tests/unit/client/call_fixture.h"
 
 namespace tandem::client {
@@ -19,6 +20,17 @@ TEST_F(CallTest, ARetryKeepsTheRequestIdAndBacksOffWithJitter) {
     EXPECT_LE(pause, full);
     full = std::min(full * 2, options_.retry.max_backoff);
   }
+}
+
+TEST_F(CallTest, WhileNobodyListensItLooksAgainSoon) {
+  options_.address = absl::StrCat("unix:", testing::TempDir(), "/tandem-client-nobody.sock");
+  options_.timeout = absl::Seconds(10);
+  const absl::Status status = client().Put("a", "x").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_FALSE(DetailOf(status).outcome_unknown);
+  const std::vector<absl::Duration> pauses = clock_->Pauses();
+  EXPECT_GE(pauses.size(), 50u) << "10 s of pauses of 200 ms and less";
+  for (const absl::Duration pause : pauses) EXPECT_LE(pause, absl::Milliseconds(200));
 }
 
 TEST_F(CallTest, TheCallersOwnIdIsUsed) {
