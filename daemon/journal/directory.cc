@@ -16,8 +16,9 @@ namespace tandem {
 namespace {
 
 constexpr int kDirectoryFlags = O_RDONLY | O_DIRECTORY;
-constexpr int kLockTries = 11;
-constexpr int64_t kLockPauseNs = 100'000'000;
+// For a second: a predecessor that was killed lets go a moment later, an orphan after its drain.
+constexpr int kLockTries = 101;
+constexpr int64_t kLockPauseNs = 10'000'000;
 constexpr size_t kMaxOwnerBytes = 512;
 
 Awaitable<std::string> ReadOwner(Files& files, FileHandle lock) {

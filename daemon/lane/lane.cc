@@ -21,6 +21,10 @@ namespace tandem {
 namespace {
 
 constexpr int64_t kStatusIntervalMs = 200;
+// A predecessor is usually gone within a moment; one that hangs may hang for hours.
+constexpr int kSoonLockTries = 100;
+constexpr int64_t kSoonLockPauseNs = 10 * kNsPerMs;
+constexpr int64_t kLockPauseNs = 100 * kNsPerMs;
 constexpr int64_t kProbeAgainMs = 1'000;
 
 using internal::v1::CoreMessage;
@@ -125,11 +129,11 @@ Awaitable<absl::Status> Lane::Impl::Follow() {
     if (!absl::IsNotFound(opened) || stopping_) co_return opened;
     co_await changed_.WaitFor(env_.clock, 20 * kNsPerMs);
   }
-  while (!stopping_) {
+  for (int tries = 1; !stopping_; ++tries) {
     CO_ASSIGN_OR_RETURN(has_lock_, co_await files_.TryLock());
     if (has_lock_) break;
     tried_lock_ = true;
-    co_await changed_.WaitFor(env_.clock, 100 * kNsPerMs);
+    co_await changed_.WaitFor(env_.clock, tries < kSoonLockTries ? kSoonLockPauseNs : kLockPauseNs);
   }
   if (stopping_) co_return absl::OkStatus();
   CO_RETURN_IF_ERROR(co_await Load());
