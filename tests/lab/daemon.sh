@@ -6,6 +6,8 @@ user=10001 # as in a cluster, the daemon is not root: the servers' permissions a
 socket() { echo "/run/tandem/$test.sock"; }
 tree() { echo "/run/srv/$1/$test"; } # tree TARGET: what its server has of this test's writer
 
+flags=() # of this test's daemon
+
 # daemon_start [FLAG...]: the whole process tree, in a session of its own. Flags win over these.
 daemon_start() {
   install -d -o "$user" -g "$user" /run/tandem "/mnt/journal/$test"
@@ -17,7 +19,7 @@ daemon_start() {
     TANDEM_PARKED_RETRY_INTERVAL=2s TANDEM_DUAL_WRITE_TIMEOUT=5s TANDEM_DRAIN_DEADLINE=5s
   )
   setsid env "${settings[@]}" setpriv --reuid "$user" --regid "$user" --clear-groups --no-new-privs \
-    prlimit --nofile="${descriptors:-1024}" -- "$build/daemon/main/tandemd" --socket-path="$(socket)" "$@" \
+    prlimit --nofile="${descriptors:-1024}" -- "$build/daemon/main/tandemd" --socket-path="$(socket)" "${flags[@]}" "$@" \
     >>"/run/tandem/$test.log" 2>&1 </dev/null &
   supervisor=$!
 }
@@ -64,6 +66,16 @@ wait_for() {
 }
 gone() { ! kill -0 "$1" 2>/dev/null; }
 all_gone() { [[ -z $(processes) ]]; }
+# The supervisor is killed; core ends by itself.
+kill_supervisor() {
+  local core
+  core=$(pid_of core) || fail "no core"
+  kill -KILL "$supervisor"
+  wait "$supervisor"
+  wait_for 30 gone "$core" || fail "core did not end with its supervisor"
+}
+# in_log PATTERN: the daemon has logged it.
+in_log() { grep -q "$1" "/run/tandem/$test.log"; }
 # daemon_wait_exit SECONDS: leaves the supervisor's exit status in $exit_status.
 daemon_wait_exit() {
   wait_for "$1" all_gone || fail "the daemon is still there after $1 s"
@@ -102,6 +114,17 @@ report() {
   read -r -t 30 line <&"${load[0]}" && echo "lab-report $line"
 }
 
+# fill_journal REASON: until writes are refused for it. The test's journal has a small cap, or no room on its disk.
+fill_journal() {
+  local i
+  for ((i = 0; i < 40; i++)); do
+    head -c 1000000 /dev/urandom | timeout 5 "$build/daemon/ctl/tandemctl" --socket "$(socket)" --level JOURNALED \
+      put "extra/$i" >/dev/null 2>&1 || break
+  done
+  ((i < 40)) || fail "the journal takes more and more"
+  load refused "$1" 60
+}
+
 # A daemon and its clients that do well; then the part of the test "before" the fault.
 begin() {
   daemon_start "$@"
@@ -119,6 +142,10 @@ converge() {
   load phase after
   load answers ALL 40 "${1:-120}"
   load answers LOCAL 10 60
+  settle
+}
+# The clients stop; then everything is where it belongs.
+settle() {
   load stop 120
   load lag0 60
   load health all HEALTHY 60

@@ -9,9 +9,15 @@ test_NoFault() {
   end
 }
 
+# The first two of what writers appended change places.
+swap_first_appends() {
+  awk 'BEGIN { RS = "writer "; ORS = "" } NR == 1 { next } NR == 2 { first = $0; next } { print RS $0 }
+    NR == 3 { print RS first }'
+}
+
 # Else no other test here would prove anything.
 test_TheComparisonNotices() {
-  local file
+  local file shared
   begin
   converge
   file=$(find "$(tree corebank)/tables" -type f | head -n 1)
@@ -29,6 +35,18 @@ test_TheComparisonNotices() {
   ask verify "$(tree local)"
   [[ $answer == "nobodys is there"* ]] || fail "a file of nobody's was not noticed: $answer"
   rm "$(tree local)/nobodys"
+  shared=$(tree corebank)/shared/0
+  cp -p "$shared" /run/lab/kept
+  swap_first_appends </run/lab/kept >"$shared"
+  ask verify "$(tree corebank)"
+  [[ $answer == "shared/0 at sequence "*" holds "* ]] || fail "another order was not noticed: $answer"
+  tail -c 20 /run/lab/kept | cat /run/lab/kept - >"$shared"
+  ask verify "$(tree corebank)"
+  [[ $answer == "shared/0 also holds "* ]] || fail "that something is there twice was not noticed: $answer"
+  head -c -20 /run/lab/kept >"$shared"
+  ask verify "$(tree corebank)"
+  [[ $answer == "shared/0 at sequence "*" holds "* ]] || fail "a lost end was not noticed: $answer"
+  cat /run/lab/kept >"$shared"
   verify
   end
 }

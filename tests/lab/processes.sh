@@ -31,15 +31,11 @@ serving_again() {
   end
 }
 test_KillSupervisorWhileCut() {
-  local first
   begin
   cut_off corebank
   load answers LOCAL 20 60
   load health corebank 'STALLED|DOWN' 30
-  first=$(pid_of core)
-  kill -KILL "$supervisor"
-  wait "$supervisor"
-  wait_for 30 gone "$first" || fail "core did not end with its supervisor"
+  kill_supervisor
   serving_again
 }
 test_RestartWithHungTarget() {
@@ -51,7 +47,9 @@ test_RestartWithHungTarget() {
   wait "$supervisor"
   serving_again
 }
+# Core waits for the hanging target until its deadline, and ends well; what it owes CoreBank is not lost.
 test_SigtermWhileCut() {
+  local waited
   begin
   cut_off corebank
   load answers LOCAL 20 60
@@ -60,39 +58,12 @@ test_SigtermWhileCut() {
   wait_for 40 gone "$supervisor" || fail "the supervisor does not end"
   exit_status=0
   wait "$supervisor" || exit_status=$?
-  echo "the supervisor ended with $exit_status"
+  [[ $exit_status == 0 ]] || fail "the supervisor ended with $exit_status"
+  waited=$(sed -nE 's/.*"role":"core","event":"drained","duration_ms":([0-9]+).*/\1/p' "/run/tandem/$test.log")
+  echo "lab-report {\"name\":\"$test\",\"drained_ms\":${waited:-0}}"
+  ((waited >= 5000)) || fail "it did not wait for its target until the deadline"
   serving_again
 }
-
-# killed_each FAULT... -- REPAIR...: core, then CoreBank's lane, then the supervisor are killed during the outage.
-killed_each() {
-  local core fault=()
-  while [[ $1 != -- ]]; do
-    fault+=("$1")
-    shift
-  done
-  shift
-  begin
-  "${fault[@]}" || fail "the test could not do: ${fault[*]}"
-  load answers LOCAL 10 60
-  signal_to KILL core
-  load answers LOCAL 10 60
-  signal_to KILL corebank
-  load answers LOCAL 10 60
-  core=$(pid_of core)
-  kill -KILL "$supervisor"
-  wait "$supervisor"
-  wait_for 30 gone "$core" || fail "core did not end with its supervisor"
-  daemon_start
-  load answers LOCAL 10 60
-  "$@" || fail "the test could not do: $*"
-  converge
-  end
-}
-test_KillEachWhileRepliesAreLost() { killed_each cut_replies corebank -- heal corebank; }
-test_KillEachWhileServerIsStopped() { killed_each server_stop corebank -- server_start corebank; }
-test_KillEachWhileDiskIsFull() { killed_each fill_disk /run/srv/corebank -- free_disk /run/srv/corebank; }
-test_KillEachWhileReadOnly() { killed_each server_export corebank ro -- server_export corebank rw; }
 
 test_StopOfALane() {
   local lane
@@ -105,8 +76,12 @@ test_StopOfALane() {
   end
 }
 
-test_ClockJumps() {
+test_ClockJumps() { clock_jumps; }
+# To be called test_ as soon as ids do not age by the wall clock.
+later_ClockJumpsForgetNoId() { clock_jumps noexpiry; }
+clock_jumps() {
   begin
+  [[ -z ${1:-} ]] || load "$1"
   set_clock '+1 hour'
   load answers ALL 40 60
   set_clock '-1 hour'
@@ -132,7 +107,7 @@ test_JournalDiskFull() {
   begin
   cut_off corebank
   fill_disk /mnt/journal || fail "the disk is not full"
-  sleep 2
+  fill_journal JOURNAL_DISK_FULL
   free_disk /mnt/journal
   load answers LOCAL 50 60
   heal corebank
@@ -141,14 +116,10 @@ test_JournalDiskFull() {
 }
 
 test_JournalAtItsCap() {
-  begin --journal-max-bytes=20MiB
+  flags=(--journal-max-bytes=20MiB)
+  begin
   cut_off corebank
-  local i
-  for ((i = 0; i < 20; i++)); do
-    head -c 1000000 /dev/urandom | timeout 5 "$build/daemon/ctl/tandemctl" --socket "$(socket)" --level JOURNALED \
-      put "extra/$i" >/dev/null 2>&1 || break
-  done
-  ((i < 20)) || fail "the journal has no cap"
+  fill_journal JOURNAL_FULL
   heal corebank
   converge
   end

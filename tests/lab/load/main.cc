@@ -3,10 +3,12 @@
 //   phase NAME                  what is measured from now on belongs to this phase
 //   mark NAME                   take the time from now until lag 0, until answers
 //   answers LEVEL N SECONDS     wait until N more writes of the level are answered
+//   refused REASON SECONDS      wait until one more write is told so
 //   health TARGET STATE SECONDS wait until the daemon says so
 //   lag0 SECONDS                wait until every target has everything
 //   stop SECONDS                begin no more writes, wait until all are answered
 //   giveup                      the same, but unanswered writes are given up
+//   noexpiry                    from now on REQUEST_ID_EXPIRED is wrong
 //   verify ROOT                 the files beneath ROOT are what was acknowledged
 //   same ROOT ROOT              two trees are the same
 //   report NAME                 one line of JSON instead of "ok"
@@ -14,6 +16,7 @@
 #include <atomic>
 #include <functional>
 #include <iostream>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -38,7 +41,7 @@ constexpr char kOthersFiles[] = "extra/";
 
 struct Arguments {
   std::string address;
-  int writers = 0;  // of each level
+  std::map<client::Level, int> writers;
   absl::Duration interval;
   std::string local_root;
   std::string corebank_root;
@@ -49,10 +52,9 @@ class Load {
   explicit Load(const Arguments& arguments)
       : control_(Connect(arguments.address)), sampler_([this] { Sample(); }) {
     int number = 0;
-    for (const auto level :
-         {client::Level::kJournaled, client::Level::kLocal, client::Level::kAll}) {
+    for (const auto& [level, writers] : arguments.writers) {
       clients_.push_back(Connect(arguments.address));
-      for (int i = 0; i < arguments.writers; ++i) {
+      for (int i = 0; i < writers; ++i) {
         const WriterOptions options = {.number = number++,
                                        .level = level,
                                        .interval = arguments.interval,
@@ -78,6 +80,8 @@ class Load {
     if (command == "phase") return statistics_.Phase(word(1)), "ok";
     if (command == "mark") return statistics_.Mark(word(1)), "ok";
     if (command == "answers") return WaitAnswers(word(1), word(2), word(3));
+    if (command == "refused") return WaitRefused(word(1), word(2));
+    if (command == "noexpiry") return ForbidExpiry();
     if (command == "health") return WaitHealth(word(1), word(2), word(3));
     if (command == "lag0") return WaitLagZero(word(1));
     if (command == "stop") return Stop(word(1));
@@ -169,6 +173,17 @@ class Load {
                   absl::StrCat(count, " answers ", level_name));
   }
 
+  std::string WaitRefused(const std::string& reason, const std::string& seconds) {
+    const uint64_t before = statistics_.RefusalsOf(reason);
+    return Waited(WaitUntil(seconds, [&] { return statistics_.RefusalsOf(reason) > before; }),
+                  reason);
+  }
+
+  std::string ForbidExpiry() {
+    for (const auto& writer : writers_) writer->ForbidExpiry();
+    return "ok";
+  }
+
   // Of the targets in a status that was asked for after `since`.
   bool EveryTarget(absl::Duration since,
                    const std::function<bool(const client::TargetStatus&)>& is_so) {
@@ -235,12 +250,22 @@ class Load {
   std::thread sampler_;
 };
 
+// "8" of each level, or "8,4,0" of JOURNALED, LOCAL and ALL.
+bool ParseWriters(const std::string& text, std::map<client::Level, int>& writers) {
+  std::vector<std::string> counts = absl::StrSplit(text, ',');
+  if (counts.size() == 1) counts.resize(3, counts[0]);
+  if (counts.size() != 3) return false;
+  return absl::SimpleAtoi(counts[0], &writers[client::Level::kJournaled]) &&
+         absl::SimpleAtoi(counts[1], &writers[client::Level::kLocal]) &&
+         absl::SimpleAtoi(counts[2], &writers[client::Level::kAll]);
+}
+
 int Main(const std::vector<std::string>& arguments) {
-  int writers = 0;
+  std::map<client::Level, int> writers;
   int interval_ms = 0;
-  if (arguments.size() != 5 || !absl::SimpleAtoi(arguments[1], &writers) ||
+  if (arguments.size() != 5 || !ParseWriters(arguments[1], writers) ||
       !absl::SimpleAtoi(arguments[2], &interval_ms)) {
-    std::cerr << "usage: tandem_lab_load ADDRESS WRITERS_OF_EACH_LEVEL INTERVAL_MS "
+    std::cerr << "usage: tandem_lab_load ADDRESS WRITERS[,WRITERS,WRITERS] INTERVAL_MS "
                  "LOCAL_ROOT COREBANK_ROOT\n";
     return 2;
   }

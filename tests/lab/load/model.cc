@@ -7,6 +7,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -44,9 +45,10 @@ std::map<std::string, Entry> EntriesOf(const std::string& root, std::string& err
   return entries;
 }
 
+// On one line, as all answers are.
 std::string Excerpt(const std::string& content, size_t from) {
-  return absl::StrCat(content.size(), " bytes, from ", from, " on '", content.substr(from, 24),
-                      "'");
+  return absl::StrCat(content.size(), " bytes, from ", from, " on '",
+                      absl::CEscape(content.substr(from, 24)), "'");
 }
 
 std::string ContentDifference(const std::string& found, const std::string& wanted) {
@@ -104,6 +106,67 @@ const Tree& Expected(const Model& model, const std::map<std::string, Entry>& fou
   return model.files;
 }
 
+// What is wrong in a shared file that holds `content`.
+std::string SharedDifference(const std::string& content, std::vector<const SharedAppend*> appends) {
+  std::vector<const SharedAppend*> placed;
+  std::vector<const SharedAppend*> others;
+  for (const SharedAppend* append : appends) {
+    (append->place.has_value() ? placed : others).push_back(append);
+  }
+  std::sort(placed.begin(), placed.end(), [](const SharedAppend* a, const SharedAppend* b) {
+    return a->place->sequence < b->place->sequence;
+  });
+  size_t end = 0;
+  // Over those at `end` of which nobody was told where they lie.
+  const auto pass_others = [&] {
+    for (auto other = others.begin(); other != others.end();) {
+      const std::string& data = (*other)->data;
+      if (content.compare(end, data.size(), data) != 0) {
+        ++other;
+        continue;
+      }
+      end += data.size();
+      others.erase(other);
+      other = others.begin();
+    }
+  };
+  for (const SharedAppend* append : placed) {
+    const auto [sequence, offset] = *append->place;
+    if (offset > end) pass_others();
+    if (offset != end) {
+      return absl::StrCat("has sequence ", sequence, " at ", offset, ", those before it end at ",
+                          end);
+    }
+    if (content.compare(offset, append->data.size(), append->data) != 0) {
+      return absl::StrCat("at sequence ", sequence, " ",
+                          ContentDifference(content, content.substr(0, offset) + append->data));
+    }
+    end += append->data.size();
+  }
+  pass_others();
+  for (const SharedAppend* other : others) {
+    if (other->accepted) return absl::StrCat("lacks ", Excerpt(other->data, 0));
+  }
+  if (content.size() > end) return absl::StrCat("also holds ", Excerpt(content, end));
+  return "";
+}
+
+// Takes the shared files out of `found`.
+void CompareShared(const std::vector<const Model*>& models, std::map<std::string, Entry>& found,
+                   std::vector<std::string>& differences) {
+  std::map<std::string, std::vector<const SharedAppend*>> files;
+  for (const Model* model : models) {
+    for (const SharedAppend& append : model->shared) files[append.path].push_back(&append);
+  }
+  for (const auto& [path, appends] : files) {
+    const auto entry = found.find(path);
+    const bool is_file = entry != found.end() && S_ISREG(entry->second.mode);
+    std::string error = SharedDifference(is_file ? entry->second.content : "", appends);
+    if (!error.empty()) differences.push_back(absl::StrCat(path, " ", error));
+    if (entry != found.end()) found.erase(entry);
+  }
+}
+
 }  // namespace
 
 void Apply(const std::vector<Operation>& operations, Tree& tree) {
@@ -131,6 +194,7 @@ std::string Difference(const std::vector<const Model*>& models, const std::strin
       found.erase(entry);
     }
   }
+  CompareShared(models, found, differences);
   for (const auto& [path, entry] : found) {
     if (S_ISDIR(entry.mode) || absl::StartsWith(path, ignored)) continue;
     differences.push_back(absl::StrCat(path, " is there, nobody was told so"));

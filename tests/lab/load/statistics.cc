@@ -22,7 +22,7 @@ double Percentile(const std::vector<double>& sorted, double part) {
 
 std::string LatenciesJson(std::vector<double> latencies_ms, absl::Duration gap) {
   std::sort(latencies_ms.begin(), latencies_ms.end());
-  return absl::StrFormat(R"({"writes":%d,"p50_ms":%.1f,"p99_ms":%.1f,"max_ms":%.1f,"gap_ms":%.0f})",
+  return absl::StrFormat(R"({"writes":%d,"p50_ms":%.2f,"p99_ms":%.2f,"max_ms":%.1f,"gap_ms":%.0f})",
                          latencies_ms.size(), Percentile(latencies_ms, 0.5),
                          Percentile(latencies_ms, 0.99),
                          latencies_ms.empty() ? 0 : latencies_ms.back(), Milliseconds(gap));
@@ -51,7 +51,7 @@ absl::Duration Now() {
 void Statistics::Phase(const std::string& phase) {
   const std::lock_guard lock(mutex_);
   phase_ = phase;
-  phases_.push_back(phase);
+  phases_.emplace_back(phase, Now());
 }
 
 void Statistics::Mark(const std::string& mark) {
@@ -90,9 +90,14 @@ void Statistics::Sampled(const client::DaemonStatus& status, absl::Duration aske
     lag.largest_bytes = std::max(lag.largest_bytes, target.lag_bytes);
     const std::string health(client::TargetHealthName(target.health));
     if (lag.health.empty() || lag.health.back() != health) lag.health.push_back(health);
-    if (target.lag_writes != 0) continue;
-    for (auto& [name, mark] : marks_) {
-      if (asked >= mark.at) mark.lag_zero.emplace(target.name, now - mark.at);
+  }
+  for (auto& [name, mark] : marks_) {
+    if (asked < mark.at) continue;
+    if (mark.appended == 0) mark.appended = status.journal.appended_sequence;
+    for (const client::TargetStatus& target : status.targets) {
+      const absl::Duration time = now - mark.at;
+      if (target.applied_sequence >= mark.appended) mark.backlog.emplace(target.name, time);
+      if (target.lag_writes == 0) mark.lag_zero.emplace(target.name, time);
     }
   }
 }
@@ -113,11 +118,20 @@ uint64_t Statistics::AnswersOf(client::Level level) const {
   return answers == answers_.end() ? 0 : answers->second;
 }
 
+uint64_t Statistics::RefusalsOf(const std::string& reason) const {
+  const std::lock_guard lock(mutex_);
+  const auto refusals = refusals_.find(reason);
+  return refusals == refusals_.end() ? 0 : refusals->second;
+}
+
 std::string Statistics::Json(const std::string& name) const {
   const std::lock_guard lock(mutex_);
   std::vector<std::string> phases;
-  for (const std::string& phase : phases_) {
-    std::vector<std::string> members;
+  for (size_t i = 0; i < phases_.size(); ++i) {
+    const auto& [phase, began] = phases_[i];
+    const absl::Duration ended = i + 1 < phases_.size() ? phases_[i + 1].second : Now();
+    std::vector<std::string> members = {
+        absl::StrFormat(R"("seconds":%.1f)", absl::ToDoubleSeconds(ended - began))};
     if (const auto levels = latencies_ms_.find(phase); levels != latencies_ms_.end()) {
       for (const auto& [level, latencies] : levels->second) {
         const auto gaps = largest_gap_.find(phase);
@@ -143,13 +157,14 @@ std::string Statistics::Json(const std::string& name) const {
     phases.push_back(absl::StrCat("\"", phase, "\":{", absl::StrJoin(members, ","), "}"));
   }
   const std::string marks = ObjectJson(marks_, [](const auto& mark, const MarkTimes& times) {
-    const auto targets = ObjectJson(times.lag_zero, [](const auto& target, absl::Duration time) {
+    const auto by_target = [](const auto& target, absl::Duration time) {
       return NumberJson(target, time);
-    });
+    };
     const auto levels = ObjectJson(times.first_answer, [](client::Level level, auto time) {
       return NumberJson(client::LevelName(level), time);
     });
-    return absl::StrCat("\"", mark, "\":{\"lag_zero_ms\":", targets,
+    return absl::StrCat("\"", mark, "\":{\"backlog_ms\":", ObjectJson(times.backlog, by_target),
+                        ",\"lag_zero_ms\":", ObjectJson(times.lag_zero, by_target),
                         ",\"first_answer_ms\":", levels, "}");
   });
   const std::string refusals = ObjectJson(refusals_, [](const auto& reason, uint64_t count) {

@@ -6,6 +6,7 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/time/time.h"
@@ -20,7 +21,8 @@ class Statistics {
  public:
   // Writes begun and samples taken from now on belong to `phase`.
   void Phase(const std::string& phase);
-  // From now on the time is taken until each target has lag 0 and each level is answered again.
+  // From now on the time is taken until each target has what was journaled by now, until it has lag
+  // 0, and until each level is answered again.
   void Mark(const std::string& mark);
 
   // A write that was begun at `began`, in `phase`, has reached its level.
@@ -34,6 +36,7 @@ class Statistics {
 
   [[nodiscard]] std::string phase() const;
   [[nodiscard]] uint64_t AnswersOf(client::Level level) const;
+  [[nodiscard]] uint64_t RefusalsOf(const std::string& reason) const;
   // All of it as one line of JSON.
   [[nodiscard]] std::string Json(const std::string& name) const;
 
@@ -50,13 +53,15 @@ class Statistics {
   };
   struct MarkTimes {
     absl::Duration at;
+    uint64_t appended = 0;                                 // at the first sample after the mark
+    std::map<std::string, absl::Duration> backlog;         // by target
     std::map<std::string, absl::Duration> lag_zero;        // by target
     std::map<client::Level, absl::Duration> first_answer;  // of a write begun after the mark
   };
 
   mutable std::mutex mutex_;
   std::string phase_ = "start";
-  std::vector<std::string> phases_;
+  std::vector<std::pair<std::string, absl::Duration>> phases_;  // and when they began
   std::map<std::string, std::map<client::Level, std::vector<double>>> latencies_ms_;
   std::map<std::string, std::map<std::string, Lag>> lags_;  // by phase and target
   std::map<std::string, Status> status_;

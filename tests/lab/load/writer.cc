@@ -20,6 +20,9 @@ constexpr absl::Duration kPause = absl::Milliseconds(50);
 constexpr size_t kMostFiles = 24;
 constexpr uint64_t kAppendsPerLedger = 200;
 constexpr uint64_t kTableBytes = 32 * 1024;
+constexpr uint64_t kWritesPerSharedFile = 320;
+
+bool IsShared(const Operation& operation) { return absl::StartsWith(operation.path, kSharedFiles); }
 
 }  // namespace
 
@@ -77,12 +80,14 @@ std::string Writer::AnyReceipt() {
 std::vector<Operation> Writer::Next() {
   const std::string ledger =
       absl::StrCat("ledgers/", options_.number, "-", writes_ / kAppendsPerLedger);
+  const std::string shared = absl::StrCat(kSharedFiles, writes_ / kWritesPerSharedFile);
   const std::string table = absl::StrCat("tables/", options_.number);
   const std::string receipt = absl::StrCat("receipts/", options_.number, "/", writes_);
   const std::string done =
       absl::StrCat("done/", options_.number, "/", random_() % (kMostFiles / 2));
   const std::string old = AnyReceipt();
   if (!old.empty() && model_.files.size() > kMostFiles) return {Operation::Delete(old)};
+  if (writes_ % 16 == 13) return {Operation::Append(shared, Payload(400))};
   switch (writes_ % 8) {
     case 0:
     case 3:
@@ -96,7 +101,8 @@ std::vector<Operation> Writer::Next() {
       if (!old.empty()) return {Operation::Rename(old, done)};
       return {Operation::Put(receipt, Payload(8'000))};
     case 6:
-      return {Operation::Put(receipt, Payload(2'000)), Operation::Append(ledger, Payload(200)),
+      return {Operation::Put(receipt, Payload(2'000)),
+              Operation::Append(writes_ % 16 == 6 ? shared : ledger, Payload(200)),
               Operation::WriteAt(table, random_() % kTableBytes, Payload(200))};
     default:  // replaces a file that is there
       return {Operation::Put(old.empty() ? receipt : old, Payload(2'000))};
@@ -134,48 +140,76 @@ void Writer::Send(const std::vector<Operation>& operations) {
     if (hopeless) return Wrong(absl::StrCat(operations[0].path, ": ", result.status().ToString()));
     // The daemon forgot the id, because the clock jumped: nobody can tell any more than was told.
     const bool forgotten = detail.reason == "REQUEST_ID_EXPIRED";
-    if (give_up_ || forgotten) {
-      if (accepted) {
-        Apply(operations, model_.files);
-      } else {
-        model_.unknown = operations;
-        stop_ = true;
-      }
-      return;
-    }
+    if (forgotten && expiry_forbidden_) return Wrong(result.status().ToString());
+    if (give_up_ || forgotten) return Unanswered(operations, accepted);
     absl::SleepFor(kPause);
+  }
+}
+
+void Writer::NoteShared(const Operation& operation, std::optional<SharedAppend::Place> place,
+                        bool accepted) {
+  model_.shared.push_back(
+      {.path = operation.path, .data = operation.data, .place = place, .accepted = accepted});
+}
+
+void Writer::Unanswered(const std::vector<Operation>& operations, bool accepted) {
+  std::vector<Operation> own;
+  for (const Operation& operation : operations) {
+    if (IsShared(operation)) {
+      NoteShared(operation, std::nullopt, accepted);
+    } else {
+      own.push_back(operation);
+    }
+  }
+  if (accepted) {
+    Apply(own, model_.files);
+  } else {
+    model_.unknown = own;
+    stop_ = true;
   }
 }
 
 void Writer::Accepted(const std::vector<Operation>& operations, const client::WriteResult& result) {
   if (result.results.size() != operations.size()) return Wrong("an answer without its results");
-  if (result.results[0].sequence <= last_sequence_) {
-    Wrong(absl::StrCat("sequence ", result.results[0].sequence, " after ", last_sequence_));
-  }
-  last_sequence_ = result.sequence();
   for (size_t i = 0; i < operations.size(); ++i) {
     const Operation& operation = operations[i];
+    const client::OperationResult& told = result.results[i];
+    if (told.sequence <= last_sequence_) {
+      Wrong(absl::StrCat("sequence ", told.sequence, " after ", last_sequence_));
+    }
+    last_sequence_ = told.sequence;
+    if (IsShared(operation)) {
+      NoteShared(operation, SharedAppend::Place{told.sequence, told.offset}, true);
+      continue;
+    }
     if (operation.type == OperationType::kAppend &&
-        result.results[i].offset != model_.files[operation.path].size()) {
-      Wrong(absl::StrCat(operation.path, ": appended at ", result.results[i].offset, " instead of ",
+        told.offset != model_.files[operation.path].size()) {
+      Wrong(absl::StrCat(operation.path, ": appended at ", told.offset, " instead of ",
                          model_.files[operation.path].size()));
     }
     Apply({operation}, model_.files);
   }
-  if (options_.level >= Level::kLocal) CheckTruth(operations, options_.local_root);
-  if (options_.level >= Level::kAll) CheckTruth(operations, options_.corebank_root);
+  if (options_.level >= Level::kLocal) CheckTruth(operations, result, options_.local_root);
+  if (options_.level >= Level::kAll) CheckTruth(operations, result, options_.corebank_root);
 }
 
-// Nobody else writes these files, so they hold just what was acknowledged.
-void Writer::CheckTruth(const std::vector<Operation>& operations, const std::string& root) {
+// Nobody else writes its own files, so they hold just what was acknowledged; nor where in a shared
+// file an append was said to lie.
+void Writer::CheckTruth(const std::vector<Operation>& operations, const client::WriteResult& result,
+                        const std::string& root) {
   if (root.empty()) return;
-  for (const Operation& operation : operations) {
+  for (size_t i = 0; i < operations.size(); ++i) {
+    const Operation& operation = operations[i];
     if (operation.type == OperationType::kDelete) continue;
     const std::string& path =
         operation.type == OperationType::kRename ? operation.new_path : operation.path;
-    if (Contents(absl::StrCat(root, "/", path)) != model_.files[path]) {
-      Wrong(absl::StrCat("acknowledged before it was in ", root, "/", path));
-    }
+    const std::string content = Contents(absl::StrCat(root, "/", path));
+    const uint64_t offset = result.results[i].offset;
+    const bool is_there = IsShared(operation) ? offset <= content.size() &&
+                                                    content.compare(offset, operation.data.size(),
+                                                                    operation.data) == 0
+                                              : content == model_.files[path];
+    if (!is_there) Wrong(absl::StrCat("acknowledged before it was in ", root, "/", path));
   }
 }
 

@@ -1,10 +1,11 @@
-// One client thread that writes to files of its own, asks again under the same id until it is
-// answered, and remembers what it was told.
+// One client thread that writes to files of its own and appends to files that all share, asks again
+// under the same id until it is answered, and remembers what it was told.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <random>
 #include <string>
 #include <thread>
@@ -39,6 +40,8 @@ class Writer {
   void Stop() { stop_ = true; }
   // The write under way is given up with its next error: its outcome may then be unknown.
   void GiveUp() { stop_ = give_up_ = true; }
+  // From now on the daemon may not forget an id that it may have accepted a write under.
+  void ForbidExpiry() { expiry_forbidden_ = true; }
   // All that was begun is answered. Only after Stop.
   [[nodiscard]] bool ended() const { return ended_; }
   // The first wrong thing that it was told; "" if there was none.
@@ -54,7 +57,13 @@ class Writer {
   void Send(const std::vector<client::Operation>& operations);
   void Accepted(const std::vector<client::Operation>& operations,
                 const client::WriteResult& result);
-  void CheckTruth(const std::vector<client::Operation>& operations, const std::string& root);
+  // Notes what is known of an operation: its result, or that it was accepted, or that it may be.
+  void NoteShared(const client::Operation& operation, std::optional<SharedAppend::Place> place,
+                  bool accepted);
+  // The write ends without an answer.
+  void Unanswered(const std::vector<client::Operation>& operations, bool accepted);
+  void CheckTruth(const std::vector<client::Operation>& operations,
+                  const client::WriteResult& result, const std::string& root);
   void Wrong(const std::string& what);
 
   const WriterOptions options_;
@@ -68,6 +77,7 @@ class Writer {
   std::string error_;
   std::atomic<bool> stop_ = false;
   std::atomic<bool> give_up_ = false;
+  std::atomic<bool> expiry_forbidden_ = false;
   std::atomic<bool> ended_ = false;
   std::thread thread_;
 };
