@@ -275,6 +275,7 @@ Awaitable<void> CoreProcess::Drain(int64_t deadline_ms, int64_t answer_ms) {
   OnHealth();
   env_.log.Info("draining", {{"deadline_ms", deadline_ms}});
   const int64_t started_ns = env_.clock.MonotonicNs();
+  if (rpc_ != nullptr) rpc_->DrainStreams();
   // First the journal's way out: calls that wait for a level get their answers on the way.
   const absl::Status drained = co_await core_->Drain(deadline_ms);
   if (!drained.ok()) env_.log.Warning("drain_incomplete", {{"error", drained}});

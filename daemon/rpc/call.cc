@@ -53,6 +53,25 @@ void LiveCalls::WhenIdle(absl::AnyInvocable<void()> idle) {
   idle();
 }
 
+void OpenStreams::Add(Call* call) {
+  const std::lock_guard lock(mutex_);
+  calls_.insert(call);
+}
+
+void OpenStreams::Remove(Call* call) {
+  const std::lock_guard lock(mutex_);
+  calls_.erase(call);
+}
+
+void OpenStreams::Drain() {
+  std::vector<CallRef<Call>> calls;
+  {
+    const std::lock_guard lock(mutex_);
+    for (Call* call : calls_) calls.emplace_back(call);
+  }
+  for (const CallRef<Call>& call : calls) call->Drain();
+}
+
 absl::Status QueueFull() {
   return Refuse(Reason::kQueueFull, "too many writes are waiting",
                 {.retry_after_ms = kDefaultRetryMs});

@@ -12,6 +12,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "daemon/base/log.h"
@@ -34,6 +35,22 @@ class LiveCalls {
   std::mutex mutex_;
   uint64_t count_ = 0;
   absl::AnyInvocable<void()> idle_;
+};
+
+class Call;
+
+// The calls that end only when their client wants them to: on a shutdown they have to be asked.
+// Any thread.
+class OpenStreams {
+ public:
+  void Add(Call* call);
+  void Remove(Call* call);
+  // Asks each to end (Call::Drain).
+  void Drain();
+
+ private:
+  std::mutex mutex_;
+  absl::flat_hash_set<Call*> calls_;
 };
 
 // May change while calls are served. Any thread.
@@ -68,7 +85,9 @@ struct RpcShared {
   RpcMetrics& metrics;
   Logger& log;
   LiveCalls live = {};
-  std::atomic<bool> closing = false;  // calls that begin now are refused
+  OpenStreams streams = {};
+  std::atomic<bool> draining = false;  // streams and uploads that begin now are refused
+  std::atomic<bool> closing = false;   // so are all calls
 };
 
 // PAYLOAD_TOO_LARGE, before a too large payload takes room that others could have.
@@ -93,6 +112,9 @@ class Call {
     if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
   }
 
+  // The daemon shuts down: takes nothing more, and ends as soon as nothing is owed. Any thread.
+  virtual void Drain() {}
+
  protected:
   // Holds one reference: gRPC's.
   Call(RpcShared& shared, grpc::CallbackServerContext* context, RpcMethod method);
@@ -103,6 +125,10 @@ class Call {
     shared_.live.Leave();
     Unref();
   }
+
+  // A call that is open until its client ends it: from before it is claimed until Done.
+  void EnterStreams() { shared_.streams.Add(this); }
+  void LeaveStreams() { shared_.streams.Remove(this); }
 
   // True for the one who may, and must, answer.
   [[nodiscard]] bool Claim() { return !claimed_.exchange(true, std::memory_order_acq_rel); }

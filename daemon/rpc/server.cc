@@ -169,10 +169,16 @@ RpcServer::~RpcServer() = default;
 
 void RpcServer::SetDefaults(const ConvertOptions& defaults) { impl_->shared.convert.Set(defaults); }
 
+void RpcServer::DrainStreams() {
+  impl_->shared.draining = true;
+  impl_->shared.streams.Drain();
+}
+
 void RpcServer::UpdateHealth() { impl_->UpdateHealth(); }
 
 Awaitable<void> RpcServer::Shutdown(int64_t deadline_ms) {
   impl_->shared.closing = true;
+  DrainStreams();
   impl_->server->GetHealthCheckService()->Shutdown();
   co_await impl_->WaitForCalls(deadline_ms);
   co_await AwaitCallback<int>([impl = impl_.get()](absl::AnyInvocable<void(int)> done) {

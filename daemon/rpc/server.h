@@ -49,9 +49,14 @@ class RpcServer {
   // What requests mean that do not say, from now on.
   void SetDefaults(const ConvertOptions& defaults);
 
-  // Refuses new calls (SHUTTING_DOWN), gives those under way `deadline_ms` to be answered, then
-  // cancels what is left: at once if that is only who watches the health or asks the reflection.
-  // Core must keep running meanwhile; health says NOT_SERVING from now on. Call it once.
+  // Streams and uploads take nothing more: what was received is answered, an upload that has not
+  // come whole is aborted, then they end (SHUTTING_DOWN), and none begins any more.
+  void DrainStreams();
+
+  // The same; refuses new calls (SHUTTING_DOWN), gives those under way `deadline_ms` to be
+  // answered, then cancels what is left: at once if that is only who watches the health or asks the
+  // reflection. Core must keep running meanwhile; health says NOT_SERVING from now on. Call it
+  // once.
   Awaitable<void> Shutdown(int64_t deadline_ms);
 
   // The TCP port it listens on; 0 without TCP.

@@ -23,6 +23,7 @@ void UploadCall::OnReadDone(bool ok) {
     }
     // Either the client has sent everything, or it is gone: a read cannot tell. Sending can: it
     // fails on a broken stream, and half an upload must never be committed.
+    whole_ = true;
     const std::lock_guard lock(mutex_);
     if (!claimed()) StartSendInitialMetadata();  // finishing would send it a second time
     return;
@@ -131,6 +132,10 @@ void UploadCall::OnDeadline(Core* core) {
 void UploadCall::RunAbort(Core* core) {
   if (core == nullptr || !id_.has_value()) return;
   core->AbortUpload(*std::exchange(id_, std::nullopt));
+}
+
+void UploadCall::Drain() {
+  if (!whole_) Abandon(ShuttingDown());
 }
 
 void UploadCall::OnCancel() { Abandon(absl::CancelledError()); }

@@ -2,6 +2,7 @@
 // before.
 #pragma once
 
+#include <atomic>
 #include <mutex>
 #include <optional>
 
@@ -16,12 +17,21 @@ class UploadCall final : public grpc::ServerReadReactor<v1::UploadRequest>, publ
   UploadCall(RpcShared& shared, grpc::CallbackServerContext* context, v1::UploadResponse* response)
       : Call(shared, context, RpcMethod::kUpload), response_(response) {}
 
-  void Start() { shared().closing ? Abandon(ShuttingDown()) : ReadNext(); }
+  void Start() {
+    EnterStreams();
+    shared().draining ? Abandon(ShuttingDown()) : ReadNext();
+  }
+
+  // An upload that has not come whole is aborted: it is sent again. One that has is answered.
+  void Drain() override;
 
   void OnReadDone(bool ok) override;
   void OnSendInitialMetadataDone(bool ok) override;
   void OnCancel() override;
-  void OnDone() override { Done(); }
+  void OnDone() override {
+    LeaveStreams();
+    Done();
+  }
 
   void Deliver(absl::StatusOr<WriteReply> reply);
   void Fail(const absl::Status& status);
@@ -49,7 +59,8 @@ class UploadCall final : public grpc::ServerReadReactor<v1::UploadRequest>, publ
   // For the claimer.
   void Close(const absl::Status& status);
 
-  std::mutex mutex_;  // held to start an operation, and to finish
+  std::mutex mutex_;                 // held to start an operation, and to finish
+  std::atomic<bool> whole_ = false;  // nothing more will come: it is being committed
   v1::UploadResponse* const response_;
   v1::UploadRequest request_;  // being read; untouched otherwise
   UploadRequest upload_;

@@ -105,11 +105,13 @@ void WriteStream::OnReadDone(bool ok) {
   }
   {
     const std::lock_guard lock(mutex_);
+    if (draining_) return;  // as if it had never come: the client learns that the stream ended
     ++pending_;
   }
   Accept();
   {
     const std::lock_guard lock(mutex_);
+    if (draining_) return;
     read_paused_ = pending_ >= shared().max_stream_pending;
     if (read_paused_) return;
   }
@@ -145,7 +147,7 @@ void WriteStream::OnWriteDone(bool ok) {
     replies_.pop_front();
     --pending_;
     if (!ok) cancelled_ = true;
-    resume = read_paused_ && !cancelled_ && pending_ < shared().max_stream_pending;
+    resume = read_paused_ && !cancelled_ && !draining_ && pending_ < shared().max_stream_pending;
     if (resume) read_paused_ = false;
   }
   WriteNext();
@@ -161,15 +163,28 @@ void WriteStream::OnCancel() {
   FinishIfDone();
 }
 
-void WriteStream::FinishIfDone() {
-  bool cancelled = false;
+void WriteStream::Drain() {
   {
     const std::lock_guard lock(mutex_);
-    cancelled = cancelled_;
-    // A write under way ends first, also when the stream is cancelled.
-    if (writing_ || !(cancelled || (half_closed_ && pending_ == 0))) return;
+    draining_ = true;
   }
-  if (Claim()) Finish(Conclude(cancelled ? absl::CancelledError() : absl::OkStatus()));
+  FinishIfDone();
+}
+
+void WriteStream::FinishIfDone() {
+  absl::Status status;
+  {
+    const std::lock_guard lock(mutex_);
+    const bool owed = pending_ > 0;
+    // A write under way ends first, also when the stream is cancelled.
+    if (writing_ || !(cancelled_ || (!owed && (half_closed_ || draining_)))) return;
+    if (cancelled_) {
+      status = absl::CancelledError();
+    } else if (!half_closed_) {
+      status = ShuttingDown();
+    }
+  }
+  if (Claim()) Finish(Conclude(status));
 }
 
 }  // namespace tandem

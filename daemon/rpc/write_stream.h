@@ -20,14 +20,21 @@ class WriteStream final
       : Call(shared, context, RpcMethod::kWriteStream), calls_(shared.calls) {}
 
   void Start() {
-    if (shared().closing && Claim()) return Finish(Conclude(ShuttingDown()));
+    EnterStreams();
+    if (shared().draining) return Drain();
     StartRead(&request_);
   }
+
+  // What was read is answered first.
+  void Drain() override;
 
   void OnReadDone(bool ok) override;
   void OnWriteDone(bool ok) override;
   void OnCancel() override;
-  void OnDone() override { Done(); }
+  void OnDone() override {
+    LeaveStreams();
+    Done();
+  }
 
  private:
   class PendingWrite;
@@ -51,6 +58,7 @@ class WriteStream final
   size_t pending_ = 0;            // read and not yet answered on the wire
   bool read_paused_ = false;
   bool half_closed_ = false;  // nothing more will be read
+  bool draining_ = false;     // nothing more will be taken
   bool writing_ = false;
   bool cancelled_ = false;
 };

@@ -71,6 +71,26 @@ TEST_F(StreamTest, ADaemonThatShutsDownIsNoFailureOfTheWrites) {
   for (const absl::StatusOr<WriteResult>& result : results()) EXPECT_TRUE(result.ok());
 }
 
+TEST_F(StreamTest, AnIdleStreamThatTheDaemonEndsIsOpenedAgainByTheNextWrite) {
+  server_.OnStream([this](grpc::ServerContext*, ServerStream* stream) {
+    v1::WriteStreamRequest request;
+    stream->Read(&request);
+    stream->Write(daemon_.Apply(request));
+    return ErrorStatus({.code = grpc::StatusCode::UNAVAILABLE, .reason = "SHUTTING_DOWN"});
+  });
+  server_.OnStream(Serve());
+  std::unique_ptr<WriteStream> stream = Open();
+  SendLines(stream.get(), 1);
+  ASSERT_TRUE(stream->Flush().ok());
+  SendLines(stream.get(), 3);
+  ASSERT_TRUE(stream->Close().ok());
+  EXPECT_EQ(daemon_.order(), lines_);
+  EXPECT_EQ(results().size(), lines_.size());
+  for (const absl::StatusOr<WriteResult>& result : results()) {
+    EXPECT_TRUE(result.ok()) << result.status();
+  }
+}
+
 TEST_F(StreamTest, AFinalErrorOfTheStreamEndsWhatIsUnanswered) {
   server_.OnStream(BreakAfter(1, 0, {grpc::StatusCode::PERMISSION_DENIED, "not you"}));
   std::unique_ptr<WriteStream> stream = Open();

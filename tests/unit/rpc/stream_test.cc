@@ -153,6 +153,55 @@ TEST_F(WriteStreamTest, ACancelledStreamEndsAndLateAnswersAreIgnored) {
   StopServer();
 }
 
+// However long it may take: nobody waits for a client that says nothing.
+constexpr int64_t kForEverMs = 3'600'000;
+
+TEST_F(WriteStreamTest, AShutdownEndsAnIdleStreamAtOnce) {
+  StartServer();
+  Open();
+  ASSERT_TRUE(stream_->Write(Single(0)));
+  v1::WriteStreamResponse reply;
+  ASSERT_TRUE(stream_->Read(&reply));
+  StopServer(kForEverMs);
+  EXPECT_FALSE(stream_->Read(&reply));
+  const grpc::Status status = stream_->Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(WireErrorOf(status).info.reason(), "SHUTTING_DOWN");
+}
+
+TEST_F(WriteStreamTest, AShutdownAnswersWhatWasReceivedAndEndsTheStreamThen) {
+  core_.hold = true;
+  StartServer();
+  Open();
+  for (uint64_t tag = 0; tag < 3; ++tag) ASSERT_TRUE(stream_->Write(Single(tag)));
+  Until([](MemoryCore& core) { return core.held() == 3; });
+  OnCore([this](MemoryCore&) { server_->DrainStreams(); });
+  EXPECT_TRUE(stream_->Write(Single(3))) << "it comes too late, and is as if it had not come";
+  OnCore([](MemoryCore& core) { core.Release(); });
+  v1::WriteStreamResponse reply;
+  for (uint64_t tag = 0; tag < 3; ++tag) {
+    ASSERT_TRUE(stream_->Read(&reply));
+    EXPECT_EQ(reply.tag(), tag);
+  }
+  EXPECT_FALSE(stream_->Read(&reply));
+  EXPECT_EQ(WireErrorOf(stream_->Finish()).info.reason(), "SHUTTING_DOWN");
+  StopServer(kForEverMs);
+  EXPECT_EQ(OnCore([](MemoryCore& core) { return core.writes.size(); }), 3u);
+}
+
+TEST_F(WriteStreamTest, AStreamThatBeginsWhileTheDaemonDrainsIsToldSo) {
+  StartServer();
+  OnCore([this](MemoryCore&) { server_->DrainStreams(); });
+  Open();
+  v1::WriteStreamResponse reply;
+  EXPECT_FALSE(stream_->Read(&reply));
+  EXPECT_EQ(WireErrorOf(stream_->Finish()).info.reason(), "SHUTTING_DOWN");
+  AsyncWrite write;  // core itself says what it takes
+  write.request = PutRequest(1, "a", "x");
+  write.Start(*stub_);
+  EXPECT_TRUE(write.Wait().ok());
+}
+
 TEST_F(WriteStreamTest, AShutdownEndsAStreamWithWritesInFlight) {
   core_.hold = true;
   StartServer();

@@ -188,6 +188,35 @@ TEST_F(UploadTest, ACommitThatTakesTooLongIsAnsweredBeforeTheCallsDeadline) {
   OnCore([](MemoryCore& core) { core.Release(); });
 }
 
+TEST_F(UploadTest, AShutdownEndsAnUploadThatIsNotWholeAtOnce) {
+  StartServer();
+  grpc::ClientContext context;
+  const auto writer = stub_->Upload(&context, &response_);
+  ASSERT_TRUE(writer->Write(Header(1)));
+  ASSERT_TRUE(writer->Write(Data("some")));
+  Until([](MemoryCore& core) { return core.open.size() == 1 && core.open.begin()->second.chunks; });
+  StopServer(3'600'000);
+  EXPECT_EQ(OnCore([](MemoryCore& core) { return core.aborted; }), 1u);
+  const grpc::Status status = writer->Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(WireErrorOf(status).info.reason(), "SHUTTING_DOWN");
+}
+
+TEST_F(UploadTest, AShutdownAnswersAnUploadThatHasComeWhole) {
+  core_.hold = true;
+  StartServer();
+  grpc::ClientContext context;
+  const auto writer = stub_->Upload(&context, &response_);
+  ASSERT_TRUE(writer->Write(Header(1)));
+  ASSERT_TRUE(writer->Write(Data("some")));
+  writer->WritesDone();
+  Until([](MemoryCore& core) { return core.held() == 1; });
+  std::thread stopper([this] { StopServer(3'600'000); });
+  OnCore([](MemoryCore& core) { core.Release(); });
+  EXPECT_TRUE(writer->Finish().ok());
+  stopper.join();
+}
+
 TEST_F(UploadTest, AShutdownEndsAnOpenUpload) {
   StartServer();
   grpc::ClientContext context;
