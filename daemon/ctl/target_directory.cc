@@ -120,11 +120,14 @@ ExitCode TakeOver(const Globals& globals, const std::string& directory, const st
                                                             {"epoch", before.epoch},
                                                             {"host", before.host},
                                                             {"pid", before.pid},
+                                                            {"root", before.root},
                                                             {"taken", taken}})
               << "\n";
   } else {
     std::cout << "It was instance " << before.instance << ", epoch " << before.epoch << ", pid "
-              << before.pid << " on " << before.host << " since " << taken << ".\n"
+              << before.pid << " on " << before.host << " since " << taken << ", with "
+              << (before.root.empty() ? "the whole target" : "the directory " + before.root)
+              << ".\n"
               << "The next daemon of writer " << writer << " goes on from what is here.\n";
   }
   return kOk;

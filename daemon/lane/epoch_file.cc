@@ -8,6 +8,7 @@
 #include "daemon/base/status.h"
 #include "daemon/journal/directory.h"
 #include "daemon/lane/json_fields.h"
+#include "daemon/lane/start_claim.h"
 #include "daemon/lane/watermark.h"
 #include "daemon/model/path.h"
 
@@ -21,14 +22,16 @@ constexpr uint64_t kMaxEpochBytes = 4 << 10;
 }  // namespace
 
 std::string EncodeEpochFile(const EpochFile& file) {
-  const boost::json::object json = {{"format", kEpochFormat},
-                                    {"writer", file.writer},
-                                    {"instance", file.instance},
-                                    {"epoch", file.epoch},
-                                    {"host", file.host},
-                                    {"pid", file.pid},
-                                    {"taken_unix_ms", file.taken_ms},
-                                    {"taken", UtcText(file.taken_ms)}};
+  boost::json::object json = {{"format", kEpochFormat},
+                              {"writer", file.writer},
+                              {"instance", file.instance},
+                              {"epoch", file.epoch},
+                              {"host", file.host},
+                              {"pid", file.pid},
+                              {"taken_unix_ms", file.taken_ms},
+                              {"taken", UtcText(file.taken_ms)},
+                              {"root", file.root}};
+  if (file.claiming) json["claiming"] = true;
   return boost::json::serialize(json) + "\n";
 }
 
@@ -50,7 +53,30 @@ absl::StatusOr<EpochFile> DecodeEpochFile(const std::string& json) {
   if (!complete || !object->contains("instance")) {
     return absl::DataLossError("epoch.json lacks a field");
   }
+  // The first files did not say it: most writers have the default.
+  file.root = object->contains("root") ? StringIn(*object, "root") : file.writer;
+  const boost::json::value* claiming = object->if_contains("claiming");
+  file.claiming = claiming != nullptr && *claiming == true;
   return file;
+}
+
+namespace {
+
+Awaitable<absl::Status> LetGo(Env& env, Directory& own, EpochFile file) {
+  CO_RETURN_IF_ERROR(co_await RemoveClaims(env, own));
+  // What the watermark says is of a state that nobody vouches for any more.
+  CO_RETURN_IF_ERROR(co_await RemoveWatermark(env, own));
+  file.instance.clear();
+  file.claiming = false;
+  const std::string temp = TempName(file.epoch, 1);
+  co_return co_await WriteEpochFile(env, own, 0, temp, file);
+}
+
+}  // namespace
+
+std::string HolderOf(const EpochFile& file) {
+  return absl::StrCat("instance ", file.instance, ", epoch ", file.epoch, ", pid ", file.pid,
+                      " on ", file.host, " since ", UtcText(file.taken_ms));
 }
 
 Awaitable<absl::StatusOr<EpochFile>> ReadEpochFile(Env& env, FileHandle top, std::string writer) {
@@ -60,6 +86,12 @@ Awaitable<absl::StatusOr<EpochFile>> ReadEpochFile(Env& env, FileHandle top, std
   co_return DecodeEpochFile(json);
 }
 
+Awaitable<absl::Status> RemoveEpochFile(Env& env, Directory& own) {
+  const absl::Status removed = co_await env.files.Unlink(own.handle, kEpochName);
+  if (!removed.ok() && !absl::IsNotFound(removed)) co_return removed;
+  co_return co_await own.Sync();
+}
+
 Awaitable<absl::Status> WriteEpochFile(Env& env, Directory& own, int flags, std::string temp,
                                        const EpochFile& file) {
   const std::string bytes = EncodeEpochFile(file);
@@ -67,17 +99,14 @@ Awaitable<absl::Status> WriteEpochFile(Env& env, Directory& own, int flags, std:
 }
 
 Awaitable<absl::StatusOr<EpochFile>> ReleaseEpoch(Env& env, FileHandle top, std::string writer) {
-  CO_ASSIGN_OR_RETURN(const EpochFile before, co_await ReadEpochFile(env, top, writer));
   const std::string path = OwnDirectoryOf(writer);
   CO_ASSIGN_OR_RETURN(const FileHandle handle,
                       co_await env.files.Open(top, path, O_RDONLY | O_DIRECTORY));
   const auto own = std::make_shared<Directory>(env, handle, path, /*distrusted=*/true);
-  // What the watermark says is of a state that nobody vouches for any more.
-  CO_RETURN_IF_ERROR(co_await RemoveWatermark(env, *own));
-  EpochFile released = before;
-  released.instance.clear();
-  const std::string temp = TempName(before.epoch, 1);
-  CO_RETURN_IF_ERROR(co_await WriteEpochFile(env, *own, 0, temp, released));
+  auto before = co_await ReadEpochFile(env, top, writer);
+  if (absl::IsNotFound(before.status())) before = co_await FirstClaim(env, handle);
+  if (!before.ok()) co_return before.status();
+  CO_RETURN_IF_ERROR(co_await LetGo(env, *own, *before));
   co_return before;
 }
 

@@ -92,11 +92,17 @@ TEST_F(LocalCommandsTest, WatermarkSaysWhatItCannotRead) {
 TEST_F(LocalCommandsTest, TakeOverLetsGoOfTheEpochAndSaysWhoHadIt) {
   EXPECT_EQ(Run({"target", "take-over", target_, "--writer", "w"}).exit_code, 1);
   Write("w", "epoch.json",
-        EncodeEpochFile({.writer = "w", .instance = "some-instance", .epoch = 4, .host = "pod-0"}));
+        EncodeEpochFile({.writer = "w",
+                         .instance = "some-instance",
+                         .epoch = 4,
+                         .host = "pod-0",
+                         .root = "shared/w"}));
+  Write("w", "claim-another-instance", EncodeEpochFile({.writer = "w"}));
   Write("w", "watermark.json", EncodeWatermark(Of("w")));
   const CommandResult result = Run({"target", "take-over", target_, "--writer", "w"});
   EXPECT_EQ(result.exit_code, 0) << result.errors;
   EXPECT_THAT(result.output, HasSubstr("some-instance"));
+  EXPECT_THAT(result.output, HasSubstr("the directory shared/w"));
   std::stringstream bytes;
   bytes << std::ifstream(target_ + "/.tandem/writers/w/epoch.json").rdbuf();
   const auto file = DecodeEpochFile(bytes.str());
@@ -104,6 +110,16 @@ TEST_F(LocalCommandsTest, TakeOverLetsGoOfTheEpochAndSaysWhoHadIt) {
   EXPECT_EQ(file->instance, "");
   EXPECT_EQ(file->epoch, 4u);
   EXPECT_FALSE(std::filesystem::exists(target_ + "/.tandem/writers/w/watermark.json"));
+  EXPECT_FALSE(std::filesystem::exists(target_ + "/.tandem/writers/w/claim-another-instance"));
+}
+
+// It died before it had the epoch, and would keep the others out for ever.
+TEST_F(LocalCommandsTest, ATakeOverRemovesAClaimToo) {
+  Write("w", "claim-some-instance", EncodeEpochFile({.writer = "w", .instance = "some-instance"}));
+  const CommandResult result = Run({"target", "take-over", target_, "--writer", "w"});
+  EXPECT_EQ(result.exit_code, 0) << result.errors;
+  EXPECT_THAT(result.output, HasSubstr("some-instance"));
+  EXPECT_FALSE(std::filesystem::exists(target_ + "/.tandem/writers/w/claim-some-instance"));
 }
 
 }  // namespace
