@@ -43,6 +43,7 @@ CoreImpl::CoreImpl(Env& env, CoreOptions options, Core::Listener* listener)
       intake_(env, options_, progress_, *this),
       uploads_(env, options_, intake_, progress_),
       rates_(progress_.size()),
+      completeness_(progress_.size()),
       commands_(env),
       heartbeat_(env.clock, options_.heartbeat_interval_ms, [this] { Beat(); }),
       moved_(env.executor) {
@@ -167,10 +168,7 @@ void CoreImpl::OnDurable(JournalTail tail) {
 
 void CoreImpl::Announce() {
   if (!std::exchange(announcing_, false)) return;
-  const JournalTail tail = journal_->tail();
-  for (size_t i = 0; i < lanes_.size(); ++i) {
-    lanes_[i]->SendTail(tail, journal_->appended(), intake_.wanted(i));
-  }
+  for (size_t i = 0; i < lanes_.size(); ++i) SendTail(i);
   intake_.OnDurable();
   uploads_.OnDurable();
   moved_.Notify();

@@ -67,6 +67,7 @@ class CoreImpl final : public Core, public Journal::Listener, public PathQuestio
   // Tells everybody what the journal made durable since the last time.
   void Announce();
   void Beat();
+  void SendTail(size_t lane);
   void NotifyHealth();
   void LookAtHealth();
   [[nodiscard]] TargetView ViewTarget(size_t lane);
@@ -81,6 +82,11 @@ class CoreImpl final : public Core, public Journal::Listener, public PathQuestio
   Uploads uploads_;
   std::vector<std::unique_ptr<LaneEndpoint>> lanes_;
   std::vector<CatchUpRate> rates_;
+  struct Completeness {
+    int64_t looked_ns = 0;    // monotonic; 0: never
+    int64_t complete_ns = 0;  // all that was accepted before this is on the target
+  };
+  std::vector<Completeness> completeness_;  // of each target
   PendingCommands commands_;
   std::unique_ptr<Journal> journal_;
   JournalState state_ = JournalState::kServing;

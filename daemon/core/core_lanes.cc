@@ -7,6 +7,11 @@
 #include "daemon/core/core_impl.h"
 
 namespace tandem {
+namespace {
+
+constexpr int64_t kLagLookNs = 100 * kNsPerMs;
+
+}  // namespace
 
 void CoreImpl::AttachLane(const std::string& target, std::unique_ptr<LaneChannel> channel) {
   const std::optional<size_t> lane = progress_.IndexOf(target);
@@ -17,9 +22,21 @@ void CoreImpl::AttachLane(const std::string& target, std::unique_ptr<LaneChannel
   }
   commands_.OnLaneLost(*lane);  // its predecessor's
   lanes_[*lane]->Attach(std::move(channel));
-  lanes_[*lane]->SendTail(journal_->tail(), journal_->appended(), intake_.wanted(*lane));
+  SendTail(*lane);
   intake_.OnLaneAttached(*lane);
   NotifyHealth();
+}
+
+// The lag is not looked at for every group: what it said stays true.
+void CoreImpl::SendTail(size_t lane) {
+  Completeness& known = completeness_[lane];
+  const int64_t now_ns = env_.clock.MonotonicNs();
+  if (known.looked_ns == 0 || now_ns - known.looked_ns >= kLagLookNs) {
+    const int64_t lag_ms = intake_.LagMs(progress_.target(lane).Lag(intake_.lag()));
+    known = {now_ns, now_ns - (lag_ms + 1) * kNsPerMs};
+  }
+  lanes_[lane]->SendTail(journal_->tail(), journal_->appended(), intake_.wanted(lane),
+                         known.complete_ns);
 }
 
 bool CoreImpl::Ask(size_t lane, uint64_t question, const std::string& path) {

@@ -55,7 +55,9 @@ Intake::Intake(Env& env, const CoreOptions& options, Progress& progress,
       budget_(options.max_waiting_writes, options.max_waiting_bytes),
       questions_(env.clock, progress.size(), lanes, states_),
       acknowledgements_(env, progress, [this] { budget_.Answered(); }),
-      limits_(env.clock, [this](uint64_t ticket) { OnLimit(ticket); }) {}
+      limits_(env.clock, [this](uint64_t ticket) { OnLimit(ticket); }),
+      started_wall_ms_(env.clock.WallMs()),
+      started_ms_(MonotonicMs()) {}
 
 void Intake::Submit(IntakeWrite write) {
   write.bytes = PayloadBytes(write.operations);
@@ -71,7 +73,7 @@ void Intake::Submit(IntakeWrite write) {
 }
 
 void Intake::Route(IntakeWrite write) {
-  index_.Advance(env_.clock.WallMs());
+  AdvanceIndex();
   if (!write.probe) {
     if (AnswerKnown(write) || JoinWaiting(write)) return;
     absl::Status fresh =
@@ -176,13 +178,14 @@ void Intake::Journalize(IntakeWrite& write, std::vector<Record> records) {
   const Sequence first = journal_->next_sequence();
   const Sequence last = first + records.size() - 1;
   sequencer_.MakeRecords(records, write.operations, write.request_id, write.digest, first,
-                         index_.now_ms());
+                         env_.clock.WallMs());
   std::vector<OperationResult> results;
   results.reserve(records.size());
-  for (const Record& record : records) {
+  for (Record& record : records) {
     const bool upload = record.type == RecordType::kUploadCommit;
-    lag_.Add(record.sequence, record.wall_time_ms,
-             upload ? record.result_size : record.payload_length, /*user=*/true);
+    record.run_ms = RunMs();
+    lag_.Add(record.sequence, MonotonicMs(), upload ? record.result_size : record.payload_length,
+             /*user=*/true);
     index_.Add(record);
     results.push_back(ResultOf(record));
   }

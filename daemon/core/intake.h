@@ -91,8 +91,8 @@ class Intake {
   void AnswerAll() { acknowledgements_.ExpireAll(); }
 
   [[nodiscard]] int64_t DeadlineNs(int64_t wait_timeout_ms);
-  [[nodiscard]] int64_t NowMs();
-  // Age of the oldest record that the target lacks; 0 if there is none.
+  // Age of the oldest record that the target lacks; 0 if there is none. In this process it is told
+  // by the time that passed; of what was read back, by the wall clock at the start.
   [[nodiscard]] int64_t LagMs(const TargetLag& lag);
   [[nodiscard]] const LagIndex& lag() const { return lag_; }
   // A target other than `local` lags by more than the limit. Looked at a few times a second.
@@ -127,6 +127,9 @@ class Intake {
   void OnLimit(Ticket ticket);
   void RunReady();
   [[nodiscard]] const IndexedRequest* Find(const WriteKey& key) const;
+  [[nodiscard]] int64_t RunMs() const;
+  [[nodiscard]] int64_t MonotonicMs() const { return env_.clock.MonotonicNs() / kNsPerMs; }
+  void AdvanceIndex() { index_.Advance(RunMs(), env_.clock.WallMs()); }
 
   Env& env_;
   const CoreOptions& options_;
@@ -144,7 +147,9 @@ class Intake {
   int64_t rpo_looked_ns_ = 0;  // monotonic; 0: never
   bool rpo_at_risk_ = false;
   bool stopped_ = false;
-  bool first_seen_ = false;
+  const int64_t started_wall_ms_;
+  const int64_t started_ms_;  // monotonic
+  int64_t run_at_start_ms_ = 0;
   Ticket next_ticket_ = 1;
   absl::btree_map<Ticket, Waiting> waiting_;
   absl::flat_hash_map<Uuid, Ticket> waiting_ids_;

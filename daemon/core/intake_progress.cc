@@ -34,15 +34,12 @@ absl::Status NotFound() {
 
 void Intake::Recover(const RecordHeader& record, bool kept) {
   if (record.type == RecordType::kDurableMark) return;
-  if (!std::exchange(first_seen_, true) && record.sequence > 1) {
-    index_.RaiseFloor(record.wall_time_ms);
-  }
-  index_.Advance(record.wall_time_ms);
   const bool user = IsUserRecord(record.type);
   if (user) index_.Add(record);
   if (!kept) return;
   const bool upload = record.type == RecordType::kUploadCommit;
-  lag_.Add(record.sequence, record.wall_time_ms,
+  const int64_t age_ms = std::max<int64_t>(0, started_wall_ms_ - record.wall_time_ms);
+  lag_.Add(record.sequence, started_ms_ - age_ms,
            !user ? 0 : (upload ? record.result_size : record.payload_length), user);
   if (!user || record.sequence <= progress_.MinCheckpoint()) return;
   states_.Apply(record, /*recovering=*/true);
@@ -52,8 +49,9 @@ void Intake::Recover(const RecordHeader& record, bool kept) {
 
 void Intake::Begin(Journal& journal) {
   journal_ = &journal;
-  if (!first_seen_ && journal.next_sequence() > 1) index_.RaiseFloor(env_.clock.WallMs());
-  index_.Advance(env_.clock.WallMs());
+  run_at_start_ms_ = journal.recovery().run_ms - (MonotonicMs() - started_ms_);
+  index_.Begin(RunMs(), journal.recovery().forgotten);
+  AdvanceIndex();
   lag_.Forget(progress_.MinCheckpoint());
 }
 
@@ -61,14 +59,11 @@ int64_t Intake::DeadlineNs(int64_t wait_timeout_ms) {
   return env_.clock.MonotonicNs() + wait_timeout_ms * kNsPerMs;
 }
 
-int64_t Intake::NowMs() {
-  index_.Advance(env_.clock.WallMs());
-  return index_.now_ms();
-}
+int64_t Intake::RunMs() const { return run_at_start_ms_ + MonotonicMs() - started_ms_; }
 
 int64_t Intake::LagMs(const TargetLag& lag) {
-  if (lag.oldest_record == 0) return 0;
-  return std::max<int64_t>(0, NowMs() - lag_.WallMs(lag.oldest_record));
+  if (lag.oldest_record == 0 || lag_.samples() == 0) return 0;
+  return std::max<int64_t>(0, MonotonicMs() - lag_.TimeMs(lag.oldest_record));
 }
 
 // A parked write counts: its target does not have it.
@@ -149,7 +144,7 @@ bool Intake::ReserveId(const UploadRequest& request, int64_t deadline_ns, WriteD
                       [done = std::move(done), status]() mutable { done(std::move(status)); });
     return true;
   }
-  index_.Advance(env_.clock.WallMs());
+  AdvanceIndex();
   const auto reused = [] {
     return tandem::Refuse(Reason::kRequestIdReused,
                           "request_id belongs to an earlier request with other content");
@@ -190,9 +185,9 @@ absl::StatusOr<Sequence> Intake::AppendOwn(Record record, bool internal) {
     return status;
   }
   record.sequence = journal_->next_sequence();
-  record.wall_time_ms = NowMs();
+  record.wall_time_ms = env_.clock.WallMs();
   record.payload_length = static_cast<uint32_t>(record.payload.size());
-  lag_.Add(record.sequence, record.wall_time_ms, 0, /*user=*/false);
+  lag_.Add(record.sequence, MonotonicMs(), 0, /*user=*/false);
   const Sequence sequence = record.sequence;
   std::vector<Record> records;
   records.push_back(std::move(record));

@@ -1,6 +1,7 @@
 #include "daemon/core/lag_index.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <iterator>
 
 #include "daemon/base/check.h"
@@ -13,11 +14,11 @@ constexpr size_t kMaxSamples = 65'536;
 
 }  // namespace
 
-void LagIndex::Add(Sequence sequence, int64_t wall_ms, uint64_t bytes, bool user) {
+void LagIndex::Add(Sequence sequence, int64_t time_ms, uint64_t bytes, bool user) {
   TANDEM_CHECK(sequence > newest_);
   if (samples_.empty() || sequence >= samples_.back().sequence + every_ ||
-      wall_ms >= samples_.back().wall_ms + kSampleMs) {
-    samples_.push_back({sequence, wall_ms, bytes_});
+      std::abs(time_ms - samples_.back().time_ms) >= kSampleMs) {
+    samples_.push_back({sequence, time_ms, bytes_});
     if (samples_.size() > kMaxSamples) ThinOut();
   }
   if (!user) {
@@ -48,12 +49,12 @@ void LagIndex::Forget(Sequence oldest) {
   if (samples_.size() < kMaxSamples / 4) every_ = 64;
 }
 
-int64_t LagIndex::WallMs(Sequence sequence) const {
+int64_t LagIndex::TimeMs(Sequence sequence) const {
   const auto it = std::upper_bound(
       samples_.begin(), samples_.end(), sequence,
       [](Sequence value, const Sample& sample) { return value < sample.sequence; });
   if (samples_.empty()) return 0;
-  return it == samples_.begin() ? it->wall_ms : std::prev(it)->wall_ms;
+  return it == samples_.begin() ? it->time_ms : std::prev(it)->time_ms;
 }
 
 uint64_t LagIndex::OthersUpTo(Sequence sequence) const {

@@ -13,15 +13,15 @@ namespace tandem {
 // core's thread.
 class LagIndex {
  public:
-  // The next record. `user`: a write of a client, not a chunk, an abort or a heartbeat. `bytes`:
-  // what a target has to write for it.
-  void Add(Sequence sequence, int64_t wall_ms, uint64_t bytes, bool user);
+  // The next record. `time_ms`: when it came, by this process's monotonic clock. `user`: a write of
+  // a client, not a chunk, an abort or a heartbeat. `bytes`: what a target has to write for it.
+  void Add(Sequence sequence, int64_t time_ms, uint64_t bytes, bool user);
 
   // Nobody asks for records below `oldest` any more.
   void Forget(Sequence oldest);
 
-  // Wall time of the record, or up to one sample's distance before it; 0 if it is unknown.
-  [[nodiscard]] int64_t WallMs(Sequence sequence) const;
+  // When the record came, or up to one sample's distance before it; 0 if it is unknown.
+  [[nodiscard]] int64_t TimeMs(Sequence sequence) const;
   // How many records in first..last are writes of clients. Exact.
   [[nodiscard]] uint64_t UserRecords(Sequence first, Sequence last) const;
   // The first such record at or after `sequence`; may be beyond the last one there is.
@@ -34,7 +34,7 @@ class LagIndex {
  private:
   struct Sample {
     Sequence sequence = 0;
-    int64_t wall_ms = 0;
+    int64_t time_ms = 0;
     uint64_t bytes_before = 0;  // of all records before it
   };
   struct Other {  // a run of records that are no writes of clients

@@ -44,8 +44,7 @@ void LaneEndpoint::Attach(std::unique_ptr<LaneChannel> channel) {
   channel_ = std::move(channel);
   status_.set_health(internal::v1::LANE_HEALTH_STARTING);
   status_.set_reason("");
-  status_.set_since_ms(env_.clock.WallMs());
-  heard_ns_ = env_.clock.MonotonicNs();
+  since_ns_ = heard_ns_ = env_.clock.MonotonicNs();
   channel_->Start({
       .on_message =
           [this](internal::v1::LaneMessage message) {
@@ -86,10 +85,18 @@ void LaneEndpoint::DropChannel() {
 void LaneEndpoint::SetDown(absl::string_view reason) {
   status_.set_health(internal::v1::LANE_HEALTH_DOWN);
   status_.set_reason(std::string(reason));
-  status_.set_since_ms(env_.clock.WallMs());
+  since_ns_ = env_.clock.MonotonicNs();
 }
 
-void LaneEndpoint::SendTail(const JournalTail& tail, Sequence appended, Sequence wanted) {
+// The lane's wall clock is ours. What passed since then is kept, not the time on that clock: it may
+// be set.
+void LaneEndpoint::OnStatus(const LaneStatus& status) {
+  status_ = status;
+  since_ns_ = env_.clock.MonotonicNs() - (env_.clock.WallMs() - status.since_ms()) * kNsPerMs;
+}
+
+void LaneEndpoint::SendTail(const JournalTail& tail, Sequence appended, Sequence wanted,
+                            int64_t complete_ns) {
   if (channel_ == nullptr) return;
   internal::v1::Tail& message = *next_.mutable_tail();
   message.set_durable(tail.durable);
@@ -97,6 +104,7 @@ void LaneEndpoint::SendTail(const JournalTail& tail, Sequence appended, Sequence
   message.set_segment_first(tail.segment_first);
   next_.set_appended(appended);
   next_.set_wanted(wanted);
+  next_.set_complete_ns(complete_ns);
   Flush();
 }
 
@@ -155,6 +163,8 @@ void LaneEndpoint::FlushIfPossible() {
 
 LaneStatus LaneEndpoint::Status() const {
   LaneStatus status = status_;
+  const int64_t since_ms = (env_.clock.MonotonicNs() - since_ns_) / kNsPerMs;
+  status.set_since_ms(env_.clock.WallMs() - since_ms);
   AddCounters(before_, status);
   Doubt(status);
   return status;

@@ -38,8 +38,9 @@ class LaneEndpoint {
   [[nodiscard]] bool attached() const { return channel_ != nullptr; }
 
   // What the lane may read up to, and the last sequence appended. A newer tail replaces an older.
-  // `wanted`: somebody waits for this sequence there.
-  void SendTail(const JournalTail& tail, Sequence appended, Sequence wanted);
+  // `wanted`: somebody waits for this sequence there. `complete_ns`: monotonic; the target has all
+  // that was accepted before that.
+  void SendTail(const JournalTail& tail, Sequence appended, Sequence wanted, int64_t complete_ns);
   // False if there is no lane or too many of its answers are outstanding.
   [[nodiscard]] bool Ask(uint64_t question, const std::string& path);
   // False if there is no lane, or kMaxCommands are not even sent.
@@ -52,7 +53,7 @@ class LaneEndpoint {
   [[nodiscard]] internal::v1::LaneStatus Status() const;
   // Status()'s health or reason is another than at the last call.
   [[nodiscard]] bool Changed();
-  void OnStatus(const internal::v1::LaneStatus& status) { status_ = status; }
+  void OnStatus(const internal::v1::LaneStatus& status);
   void OnHello(const internal::v1::LaneHello& hello);
   void OnAnswer(uint64_t question) { outstanding_.erase(question); }
   void OnDrained() { drained_ = true; }
@@ -82,6 +83,7 @@ class LaneEndpoint {
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   absl::btree_set<uint64_t> outstanding_;
   internal::v1::LaneStatus status_;
+  int64_t since_ns_ = 0;  // monotonic: status_ is in its state
   int64_t heard_ns_ = 0;  // monotonic, of the lane's last message
   internal::v1::LaneHealth shown_health_ = internal::v1::LANE_HEALTH_UNSPECIFIED;
   std::string shown_reason_;

@@ -40,7 +40,6 @@ RequestIndex::RequestIndex(uint64_t max_operations, int64_t window_ms)
     : max_operations_(max_operations), window_ms_(window_ms) {}
 
 void RequestIndex::Add(const RecordHeader& record) {
-  Advance(record.wall_time_ms);
   const OperationResult full = ResultOf(record);
   const IndexedRequest::Result result = {
       .offset = full.offset, .size = full.size, .crc32c = full.crc32c, .existed = full.existed};
@@ -55,7 +54,7 @@ void RequestIndex::Add(const RecordHeader& record) {
     ++request.count;
     ++line.operations;
   } else {
-    const bool timed = IsTimed(record.request_id);
+    const bool timed = IdTimeOf(record.request_id, record.wall_time_ms).has_value();
     Line& line = timed ? timed_ : other_;
     const Place place = {.position = line.dropped + line.requests.size(), .timed = timed};
     // Known already: only a journal that was written without this check can say so.
@@ -65,6 +64,7 @@ void RequestIndex::Add(const RecordHeader& record) {
     request.digest = record.digest;
     request.first = record.sequence;
     request.journaled_ms = record.wall_time_ms;
+    request.run_ms = record.run_ms;
     request.count = 1;
     request.result_ = result;
     if (record.type == RecordType::kUploadCommit) {
@@ -74,10 +74,25 @@ void RequestIndex::Add(const RecordHeader& record) {
     }
     ++line.operations;
   }
-  while (operations() > max_operations_ && !timed_.requests.empty() &&
-         timed_.requests.front().id != record.request_id) {
-    floor_ms_ = std::max(floor_ms_, *timed_.requests.front().id.UnixMs());
-    DropFront(timed_);
+  MakeRoom(record.request_id);
+}
+
+// The other ids are owed the window. Only what is read back can have too many of them, and then
+// the newest that fit are all that can be younger than that.
+void RequestIndex::MakeRoom(const Uuid& newest) {
+  for (Line* line : {&timed_, &other_}) {
+    while (operations() > max_operations_ && !line->requests.empty() &&
+           line->requests.front().id != newest) {
+      DropFront(*line);
+    }
+  }
+}
+
+void RequestIndex::Begin(int64_t run_ms, const IdTimes& forgotten) {
+  forgotten_.Add(forgotten);
+  for (Line* line : {&timed_, &other_}) {
+    for (IndexedRequest& request : line->requests)
+      request.run_ms = std::min(request.run_ms, run_ms);
   }
 }
 
@@ -103,13 +118,11 @@ const IndexedRequest* RequestIndex::FindIn(const Line& line, Sequence sequence) 
 }
 
 absl::Status RequestIndex::CheckNew(const Uuid& id, uint32_t count) const {
-  if (IsTimed(id)) {
-    const int64_t made_ms = *id.UnixMs();
-    if (made_ms < now_ms_ - window_ms_ || made_ms <= floor_ms_) {
-      return Refuse(Reason::kRequestIdExpired,
-                    "request_id is older than what is remembered: whether it was applied is not "
-                    "known any more");
-    }
+  const std::optional<int64_t> made_ms = id.UnixMs();
+  if (made_ms.has_value() && forgotten_.Contains(*made_ms)) {
+    return Refuse(Reason::kRequestIdExpired,
+                  "request ids made at that time are forgotten: whether this one was applied is "
+                  "not known any more");
   }
   // Those of version 7 make room; the others are owed the whole window.
   if (other_.operations + count > max_operations_) {
@@ -119,29 +132,19 @@ absl::Status RequestIndex::CheckNew(const Uuid& id, uint32_t count) const {
   return absl::OkStatus();
 }
 
-void RequestIndex::Advance(int64_t now_ms) {
-  now_ms_ = std::max(now_ms_, now_ms);
-  // A timed id was made at most kMaxIdAheadMs after it was journaled: once dropped, it is refused
-  // for its age.
-  const int64_t oldest_ms = now_ms_ - window_ms_ - kMaxIdAheadMs;
-  for (Line* line : {&timed_, &other_}) {
-    while (!line->requests.empty() && line->requests.front().journaled_ms < oldest_ms) {
-      DropFront(*line);
-    }
+void RequestIndex::Advance(int64_t run_ms, int64_t wall_ms) {
+  const auto is_over = [&](const Line& line) {
+    return !line.requests.empty() && line.requests.front().run_ms < run_ms - window_ms_;
+  };
+  while (is_over(other_)) DropFront(other_);
+  while (is_over(timed_) && *timed_.requests.front().id.UnixMs() < wall_ms - window_ms_) {
+    DropFront(timed_);
   }
-}
-
-void RequestIndex::RaiseFloor(int64_t wall_ms) {
-  floor_ms_ = std::max(floor_ms_, wall_ms + kMaxIdAheadMs);
-}
-
-bool RequestIndex::IsTimed(const Uuid& id) const {
-  const std::optional<int64_t> made_ms = id.UnixMs();
-  return made_ms.has_value() && *made_ms <= now_ms_ + kMaxIdAheadMs;
 }
 
 void RequestIndex::DropFront(Line& line) {
   const IndexedRequest& request = line.requests.front();
+  if (&line == &timed_) forgotten_.Add(*request.id.UnixMs());
   line.operations -= request.count;
   places_.erase(request.id);
   line.requests.pop_front();

@@ -14,6 +14,7 @@
 #include "absl/strings/string_view.h"
 #include "daemon/base/digest.h"
 #include "daemon/base/uuid.h"
+#include "daemon/journal/id_times.h"
 #include "daemon/journal/record.h"
 #include "daemon/model/operation.h"
 
@@ -25,7 +26,8 @@ class IndexedRequest {
   Uuid id;
   Digest digest{};
   Sequence first = 0;
-  int64_t journaled_ms = 0;  // wall time, since 1970
+  int64_t journaled_ms = 0;  // wall time, since 1970: for people
+  int64_t run_ms = 0;        // the journal's run time then, or later
   uint32_t count = 0;        // operations, with the sequences first, first + 1, ...
 
   [[nodiscard]] Sequence last() const { return first + count - 1; }
@@ -55,20 +57,19 @@ class IndexedRequest {
   std::unique_ptr<More> more_;
 };
 
-// A version 7 UUID may be this much ahead of our clock; one that is further ahead is treated like
-// any other UUID: its time proves nothing.
-inline constexpr int64_t kMaxIdAheadMs = 1'000;
-
 // Owner: core's thread. Memory: at most `max_operations` results, whatever the number of requests.
-// Forgets after the window; when full before that, version 7 ids oldest first, and remembers in the
-// floor that no id as old as those may be taken for new.
+// Forgets after the window; when full before that, version 7 ids oldest first. When those that it
+// forgot were made stays known: no id of such a time may be taken for new. The window is the
+// journal's run time: a jump of the wall clock makes nothing older.
 class RequestIndex {
  public:
   RequestIndex(uint64_t max_operations, int64_t window_ms);
 
-  // The request's records have just been appended (or are read back), in order. All of one
-  // request; of a batch read back, one call for each record.
+  // The request's records have just been appended (or are read back), in order, with their run
+  // time. All of one request; of a batch read back, one call for each record.
   void Add(const RecordHeader& record);
+  // All was read back; `run_ms`: run time now; `forgotten`: of ids that were not.
+  void Begin(int64_t run_ms, const IdTimes& forgotten);
 
   // nullptr if it is not known (any more). Valid until the next Add or Expire.
   [[nodiscard]] const IndexedRequest* Find(const Uuid& id) const;
@@ -79,14 +80,10 @@ class RequestIndex {
   // REQUEST_ID_EXPIRED, REQUEST_IDS_FULL.
   [[nodiscard]] absl::Status CheckNew(const Uuid& id, uint32_t count) const;
 
-  // The wall clock says `now_ms`; it never goes back here. Forgets what is out of the window.
-  void Advance(int64_t now_ms);
-  [[nodiscard]] int64_t now_ms() const { return now_ms_; }
-
-  // Records from before `wall_ms` are not in the journal any more: ids of that age are no longer
-  // known, so they cannot be taken for new.
-  void RaiseFloor(int64_t wall_ms);
-  [[nodiscard]] int64_t floor_ms() const { return floor_ms_; }
+  // Forgets what is out of the window. A version 7 id is kept longer while the wall clock, at
+  // `wall_ms`, is not far enough beyond the time when the id says that it was made: after the
+  // clock was set back, new ids of that time will come.
+  void Advance(int64_t run_ms, int64_t wall_ms);
 
   [[nodiscard]] size_t size() const { return places_.size(); }
   [[nodiscard]] uint64_t operations() const { return timed_.operations + other_.operations; }
@@ -103,15 +100,13 @@ class RequestIndex {
     bool timed = false;
   };
 
-  // Whether the id's own time says when it was made.
-  [[nodiscard]] bool IsTimed(const Uuid& id) const;
+  void MakeRoom(const Uuid& newest);
   void DropFront(Line& line);
   [[nodiscard]] static const IndexedRequest* FindIn(const Line& line, Sequence sequence);
 
   const uint64_t max_operations_;
   const int64_t window_ms_;
-  int64_t now_ms_ = 0;
-  int64_t floor_ms_ = 0;
+  IdTimes forgotten_;
   Line timed_;
   Line other_;
   absl::flat_hash_map<Uuid, Place> places_;

@@ -13,6 +13,8 @@ constexpr int64_t kRetryNs = 1'000'000'000;
 // Files in a row that could not be made into the next segment, though there was room.
 constexpr uint64_t kMaxFailures = 3;
 constexpr size_t kMaxSpareBytes = 4 << 20;
+// However busy: so much run time may be lost in a crash.
+constexpr int64_t kMarkAnywayMs = 10'000;
 
 }  // namespace
 
@@ -22,6 +24,10 @@ Awaitable<void> JournalImpl::CommitLoop(Self self) {
     if (!journal.groups_.empty()) {
       co_await journal.CommitGroup();
       if (journal.closing_ && !journal.groups_.empty() && journal.starved_) break;
+      if (journal.mark_due_ && !journal.stopped_ && !journal.broken_ &&
+          journal.RunMs() - journal.marked_run_ms_ >= kMarkAnywayMs) {
+        co_await journal.WriteMark();
+      }
     } else if (journal.closing_) {
       break;
     } else if (!journal.mark_due_ || journal.broken_) {
@@ -97,7 +103,7 @@ void JournalImpl::MoveDurable(int64_t sync_ns) {
   end_ += bytes;
   pending_bytes_ -= bytes;
   active.last = durable_;
-  active.wall_time_ms = group.wall_time_ms;
+  active.run_ms = RunMs();
   mark_due_ = true;
   starved_ = false;
   ++counters_.groups;
@@ -154,10 +160,12 @@ Awaitable<absl::Status> JournalImpl::StartSegment() {
   SegmentHeader header{.id = next_id_++,
                        .first = durable_ + 1,
                        .epoch = report_.epoch,
-                       .created_ms = std::max(wall_time_ms_, env_.clock.WallMs()),
+                       .created_ms = env_.clock.WallMs(),
                        .salt = env_.random.Next(),
                        .bytes = options_.segment_bytes,
-                       .supersedes = broken_ ? durable_ + 1 : 0};
+                       .supersedes = broken_ ? durable_ + 1 : 0,
+                       .run_ms = RunMs(),
+                       .ids_before = ids_};
   // With long paths a batch may be larger than Admit could know; then the segment is.
   const uint64_t least = kSegmentHeaderBytes + groups_.front().bytes.size() + kRecordHeaderBytes;
   while (header.bytes < least) header.bytes += options_.segment_bytes;
@@ -169,7 +177,7 @@ Awaitable<absl::Status> JournalImpl::StartSegment() {
   KeptSegment segment{.id = header.id,
                       .first = header.first,
                       .last = durable_,
-                      .wall_time_ms = header.created_ms,
+                      .run_ms = header.run_ms,
                       .bytes = header.bytes,
                       .salt = header.salt,
                       .epoch = header.epoch};
@@ -183,6 +191,7 @@ Awaitable<absl::Status> JournalImpl::StartSegment() {
   tail_first_ = segment.first;
   broken_ = false;
   mark_due_ = false;  // the header says as much
+  marked_run_ms_ = header.run_ms;
   starved_ = false;
   check_.Notify();
   if (sealed != kNoFile) (void)co_await env_.files.Close(sealed);
@@ -196,7 +205,9 @@ Awaitable<void> JournalImpl::WriteMark() {
   RecordHeader mark;
   mark.type = RecordType::kDurableMark;
   mark.sequence = durable_;
-  mark.wall_time_ms = wall_time_ms_;
+  mark.wall_time_ms = env_.clock.WallMs();
+  marked_run_ms_ = RunMs();
+  mark.offset = static_cast<uint64_t>(marked_run_ms_);
   std::string bytes;
   AppendRecord(mark, {}, &bytes);
   const KeptSegment& active = set_.active();

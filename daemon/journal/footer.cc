@@ -4,11 +4,13 @@
 //   base size; new base size; result size; request id, digest: 16 bytes each; payload length;
 //   payload CRC: 4 bytes; how many bytes of the path are those of the path before, how many
 //   follow, those; length of the new path, the new path.
+// Behind the last entry: the id times of all records before the segment.
 // Sequences count up from the first; offsets follow from lengths and gaps.
 #include "daemon/journal/footer.h"
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 
 #include "daemon/base/bytes.h"
 #include "daemon/base/check.h"
@@ -128,11 +130,11 @@ FooterBuilder::FooterBuilder(const SegmentHeader& segment) {
   info_.end = kSegmentHeaderBytes;
   info_.epoch = segment.epoch;
   info_.salt = segment.salt;
+  info_.ids_before = segment.ids_before;
 }
 
 void FooterBuilder::Add(const RecordHeader& header, const RecordPlace& place) {
   TANDEM_CHECK(header.sequence == info_.last + 1 && place.offset >= info_.end);
-  TANDEM_CHECK(header.wall_time_ms >= info_.wall_time_ms || info_.count == 0);
   PutVarint((place.offset - info_.end) / kRecordAlignment, &body_);
   body_.push_back(static_cast<char>(header.type));
   body_.push_back(static_cast<char>(header.flags));
@@ -167,8 +169,10 @@ void FooterBuilder::Add(const RecordHeader& header, const RecordPlace& place) {
   ++info_.count;
 }
 
-std::string FooterBuilder::Finish() {
+std::string FooterBuilder::Finish(int64_t run_ms) {
   TANDEM_CHECK(info_.count > 0);
+  const std::string ids = info_.ids_before.Encode();
+  body_.append(ids);
   std::string file(kFooterHeaderBytes, '\0');
   char* at = file.data();
   PutLittleEndian(at + footer_at::kMagic, kFooterMagic);
@@ -182,6 +186,8 @@ std::string FooterBuilder::Finish() {
   PutLittleEndian(at + footer_at::kSalt, info_.salt);
   PutLittleEndian(at + footer_at::kCount, info_.count);
   PutLittleEndian(at + footer_at::kBodyBytes, uint64_t{body_.size()});
+  PutLittleEndian(at + footer_at::kRun, static_cast<uint64_t>(run_ms));
+  PutLittleEndian(at + footer_at::kIdBytes, uint64_t{ids.size()});
   const Digest digest =
       DigestOfFooter(absl::string_view(file).substr(0, footer_at::kDigest), body_);
   std::memcpy(at + footer_at::kDigest, digest.data(), digest.size());
@@ -211,7 +217,13 @@ absl::StatusOr<FooterInfo> CheckFooter(absl::string_view file) {
   info.epoch = GetLittleEndian<uint64_t>(at + footer_at::kEpoch);
   info.salt = GetLittleEndian<uint64_t>(at + footer_at::kSalt);
   info.count = GetLittleEndian<uint64_t>(at + footer_at::kCount);
-  if (info.first == 0 || info.count == 0 || info.last - info.first + 1 != info.count) {
+  info.run_ms = static_cast<int64_t>(GetLittleEndian<uint64_t>(at + footer_at::kRun));
+  const auto id_bytes = GetLittleEndian<uint64_t>(at + footer_at::kIdBytes);
+  std::optional<IdTimes> ids;
+  if (id_bytes <= body.size()) ids = IdTimes::Decode(body.substr(body.size() - id_bytes));
+  if (ids.has_value()) info.ids_before = *ids;
+  if (info.first == 0 || info.count == 0 || info.last - info.first + 1 != info.count ||
+      info.run_ms < 0 || !ids.has_value()) {
     return absl::DataLossError("footer's fixed part makes no sense");
   }
   return info;
@@ -220,7 +232,8 @@ absl::StatusOr<FooterInfo> CheckFooter(absl::string_view file) {
 absl::Status VisitFooter(absl::string_view file,
                          absl::FunctionRef<void(const RecordHeader&, const RecordPlace&)> visit) {
   ASSIGN_OR_RETURN(const FooterInfo info, CheckFooter(file));
-  EntryParser parser(file.substr(kFooterHeaderBytes));
+  const auto id_bytes = GetLittleEndian<uint64_t>(file.data() + footer_at::kIdBytes);
+  EntryParser parser(file.substr(kFooterHeaderBytes, file.size() - kFooterHeaderBytes - id_bytes));
   Before before{info.first - 1, kSegmentHeaderBytes, 0, ""};
   for (uint64_t i = 0; i < info.count; ++i) {
     RecordPlace place;

@@ -20,6 +20,8 @@ struct FooterInfo {
   uint64_t epoch = 0;        // the segment's
   uint64_t salt = 0;         // the segment's
   uint64_t count = 0;
+  int64_t run_ms = 0;  // run time when the segment was sealed; 0: not said
+  IdTimes ids_before;  // of all records before the segment; not said without run_ms
 };
 
 // Owner: one thread.
@@ -28,8 +30,8 @@ class FooterBuilder {
   explicit FooterBuilder(const SegmentHeader& segment);
   // In order, each sequence one more than the one before, no marks.
   void Add(const RecordHeader& header, const RecordPlace& place);
-  // The file's content. Requires one record at least.
-  [[nodiscard]] std::string Finish();
+  // The file's content. Requires one record at least. `run_ms`: when the segment was sealed.
+  [[nodiscard]] std::string Finish(int64_t run_ms);
   [[nodiscard]] const FooterInfo& info() const { return info_; }
 
  private:

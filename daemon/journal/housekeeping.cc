@@ -88,7 +88,7 @@ Awaitable<void> JournalImpl::RetireSome() {
   }
   if (freed) pool_.Wake();
   while (!stopping()) {
-    const std::optional<KeptFooter> footer = set_.TakeExpiredFooter(env_.clock.WallMs());
+    const std::optional<KeptFooter> footer = set_.TakeExpiredFooter(RunMs());
     if (!footer) break;
     // One that stays for an error goes at the next start.
     const std::string name = FooterName(footer->id);
@@ -98,7 +98,7 @@ Awaitable<void> JournalImpl::RetireSome() {
 
 const KeptSegment* JournalImpl::NextToRetire() const {
   const bool disk_full = !pool_.ready() && pool_.disk_full();
-  return set_.Retirable(durable_, env_.clock.WallMs(), disk_full);
+  return set_.Retirable(durable_, RunMs(), disk_full);
 }
 
 // False: nothing may go now, or it did not work; the next round tries again.
@@ -106,7 +106,7 @@ Awaitable<bool> JournalImpl::RetireOne() {
   const KeptSegment* retirable = NextToRetire();
   if (retirable == nullptr || retirable->id == checking_) co_return false;
   const KeptSegment segment = *retirable;
-  const bool keep_footer = set_.KeepFooterOf(segment, env_.clock.WallMs());
+  const bool keep_footer = set_.KeepFooterOf(segment, RunMs());
   if (!segment.IsVoid() && retired_ < segment.last) {
     TANDEM_CHECK(segment.first == retired_ + 1);
     TANDEM_CHECK(segment.last <= set_.Releasable(durable_));
@@ -128,7 +128,7 @@ Awaitable<bool> JournalImpl::RetireOne() {
   ++counters_.segments_retired;
   if (!segment.footer) co_return true;
   if (keep_footer) {
-    set_.AddFooter({segment.id, segment.wall_time_ms});
+    set_.AddFooter({segment.id, segment.run_ms});
   } else {
     const std::string name = FooterName(segment.id);
     (void)co_await env_.files.Unlink(files_.segments, name);

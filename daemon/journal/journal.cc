@@ -143,10 +143,12 @@ class Opener {
     SegmentHeader header{.id = found.next_id,
                          .first = found.again_first,
                          .epoch = found.epoch + 1,
-                         .created_ms = std::max(found.wall_time_ms, env_.clock.WallMs()),
+                         .created_ms = env_.clock.WallMs(),
                          .salt = env_.random.Next(),
                          .bytes = options_.segment_bytes,
-                         .supersedes = found.again_first};
+                         .supersedes = found.again_first,
+                         .run_ms = found.run_ms,
+                         .ids_before = found.ids};
     // More than fits only if segments were larger before.
     const uint64_t least = kSegmentHeaderBytes + found.again.size() + kRecordHeaderBytes;
     while (header.bytes < least) header.bytes += options_.segment_bytes;
@@ -168,16 +170,19 @@ class Opener {
     impl->set().Add({.id = header.id,
                      .first = header.first,
                      .last = found.last,
-                     .wall_time_ms = found.wall_time_ms,
+                     .run_ms = found.run_ms,
                      .bytes = header.bytes,
                      .salt = header.salt,
                      .epoch = header.epoch,
                      .full_size = taken->full_size});
-    impl->BeginAt(found.last, found.wall_time_ms, kSegmentHeaderBytes + found.again.size(),
-                  !found.again.empty());
     for (const auto& [offset, place] : places) {
-      Visit(RecordView(found.again.data() + offset).ToHeader(), place);
+      RecordHeader record = RecordView(found.again.data() + offset).ToHeader();
+      record.run_ms = found.run_ms;
+      NoteId(record, &found.ids);
+      Visit(record, place);
     }
+    impl->BeginAt(found.last, found.run_ms, std::move(found.ids),
+                  kSegmentHeaderBytes + found.again.size(), !found.again.empty());
     for (const auto& [sequence, place] : chunks_) impl->NoteChunk(sequence, place);
     impl->report() = found.report;
     impl->report().epoch = header.epoch;

@@ -1,5 +1,8 @@
 // The write-ahead journal, as its one owner (core) drives it.
 //
+// Run time: how many milliseconds the journal's owners ran, all together. It is what retention
+// and request ids go by: the wall clock may jump, and how long nobody ran cannot be told from that.
+//
 // Happy path: Append puts records into the open group; the commit loop takes the group, writes it
 // in one go, syncs, moves the durable watermark and tells its listener; records that came in the
 // meantime are the next group, started at once. Failure modes: FORMAT.md and journal.cc.
@@ -15,6 +18,7 @@
 #include "absl/status/statusor.h"
 #include "daemon/base/async.h"
 #include "daemon/io/env.h"
+#include "daemon/journal/id_times.h"
 #include "daemon/journal/record.h"
 
 namespace tandem {
@@ -25,11 +29,11 @@ struct JournalOptions {
   uint64_t group_bytes = 1ull << 20;     // one group is cut at about this size
   uint64_t max_bytes = 8ull << 30;       // cap on all segments together
   uint64_t reserve_bytes = 16ull << 20;  // below the cap, for records that free room
-  int64_t retention_ms = 900'000;        // a segment is kept this long after its last record
-  int64_t idle_mark_ms = 50;             // quiet this long: write a durable mark
-  std::string writer;                    // whose journal it is; another's is refused; "": any
-  std::string owner;                     // what the lock file says of us; "": pid and host
-  std::vector<std::string> targets;      // names of those whose checkpoints count
+  int64_t retention_ms = 900'000;    // run time: a segment is kept so long after its last record
+  int64_t idle_mark_ms = 50;         // quiet this long: write a durable mark
+  std::string writer;                // whose journal it is; another's is refused; "": any
+  std::string owner;                 // what the lock file says of us; "": pid and host
+  std::vector<std::string> targets;  // names of those whose checkpoints count
 };
 
 // What opening found, for the log and for `status`.
@@ -41,6 +45,10 @@ struct RecoveryReport {
   Sequence cut_from = 0;         // the first sequence that was cut; 0: nothing
   uint64_t epoch = 0;            // of this owner; grows with every open
   int64_t duration_us = 0;
+  int64_t run_ms = 1;  // run time at the open
+  // Of the ids of records that are not kept: any other version 7 id was never journaled, or is
+  // among those that were visited.
+  IdTimes forgotten;
 };
 
 // Counters for the metrics; all since the start.
@@ -101,7 +109,7 @@ class Journal {
 
   // Puts the records, whose sequences must be next_sequence() and following, into the open group:
   // all in one group and one segment. Requires Admit for the same amount just before, on the same
-  // turn of the loop. Fills in wall time, payload length and CRC.
+  // turn of the loop. Fills in wall time where there is none, payload length and CRC.
   virtual void Append(std::vector<Record> records) = 0;
 
   // The place of an upload chunk that is durable and kept. NOT_FOUND for anything else.

@@ -38,11 +38,13 @@ JournalImpl::JournalImpl(Env& env, JournalOptions options, JournalFiles files, S
       check_(env.executor),
       ended_(env.executor) {}
 
-void JournalImpl::BeginAt(Sequence last, int64_t wall_time_ms, uint64_t end, bool unmarked) {
+void JournalImpl::BeginAt(Sequence last, int64_t run_ms, IdTimes ids, uint64_t end, bool unmarked) {
   const KeptSegment& active = set_.active();
   appended_ = durable_ = last;
   retired_ = set_.all().front().first - 1;
-  wall_time_ms_ = wall_time_ms;
+  run_at_begin_ms_ = marked_run_ms_ = run_ms;
+  begun_ns_ = env_.clock.MonotonicNs();
+  ids_ = std::move(ids);
   end_ = end;
   mark_due_ = unmarked;
   next_id_ = active.id + 1;
@@ -94,6 +96,10 @@ Awaitable<absl::Status> JournalImpl::Close() {
                         kNoRoomMs);
   }
   co_return absl::OkStatus();
+}
+
+int64_t JournalImpl::RunMs() const {
+  return run_at_begin_ms_ + (env_.clock.MonotonicNs() - begun_ns_) / kNsPerMs;
 }
 
 uint64_t JournalImpl::Remaining() const {
@@ -168,10 +174,10 @@ void JournalImpl::Append(std::vector<Record> records) {
     groups_.push_back(std::move(group));
   }
   Group& group = groups_.back();
-  wall_time_ms_ = std::max(wall_time_ms_, env_.clock.WallMs());
   for (Record& record : records) {
     TANDEM_CHECK(record.sequence == appended_ + 1);
-    record.wall_time_ms = wall_time_ms_;
+    if (record.wall_time_ms == 0) record.wall_time_ms = env_.clock.WallMs();
+    NoteId(record, &ids_);
     record.payload_crc32c = Crc32c(record.payload);
     if (record.type == RecordType::kUploadChunk) {
       group.chunks.emplace_back(record.sequence, group.starts.size());
@@ -180,7 +186,6 @@ void JournalImpl::Append(std::vector<Record> records) {
     AppendRecord(record, record.payload, &group.bytes);
     group.last = appended_ = record.sequence;
   }
-  group.wall_time_ms = wall_time_ms_;
   pending_bytes_ += bytes;
   work_.Notify();
 }

@@ -47,9 +47,10 @@ class JournalImpl : public std::enable_shared_from_this<JournalImpl> {
   RecoveryReport& report() { return report_; }
   void set_active_file(FileHandle file) { files_.active = file; }
   void NoteChunk(Sequence sequence, const RecordPlace& place) { chunks_[sequence] = place; }
-  // `last`: everything up to it is durable. `end`: where the active segment's records end.
-  // `unmarked`: it holds some that nothing proves durable yet.
-  void BeginAt(Sequence last, int64_t wall_time_ms, uint64_t end, bool unmarked);
+  // `last`: everything up to it is durable. `run_ms`: run time now. `ids`: of all records. `end`:
+  // where the active segment's records end. `unmarked`: it holds some that nothing proves durable
+  // yet.
+  void BeginAt(Sequence last, int64_t run_ms, IdTimes ids, uint64_t end, bool unmarked);
 
   void Start(Journal::Listener& listener);
   // No loop does anything any more, no listener is called. For the destructor; Close is better.
@@ -78,7 +79,6 @@ class JournalImpl : public std::enable_shared_from_this<JournalImpl> {
     std::vector<uint32_t> starts;  // of the records in `bytes`
     Sequence first = 0;
     Sequence last = 0;
-    int64_t wall_time_ms = 0;
     std::vector<std::pair<Sequence, size_t>> chunks;  // upload chunks: index in `starts`
   };
 
@@ -107,6 +107,7 @@ class JournalImpl : public std::enable_shared_from_this<JournalImpl> {
   void Fail(const absl::Status& why);
   void LoopEnded();
 
+  [[nodiscard]] int64_t RunMs() const;
   [[nodiscard]] bool WantsFile() const;
   [[nodiscard]] const KeptSegment* NextToRetire() const;
   [[nodiscard]] bool stopping() const { return stopped_ || closing_; }
@@ -128,7 +129,10 @@ class JournalImpl : public std::enable_shared_from_this<JournalImpl> {
   Sequence appended_ = 0;
   Sequence durable_ = 0;
   Sequence retired_ = 0;
-  int64_t wall_time_ms_ = 0;  // of the newest record
+  int64_t run_at_begin_ms_ = 0;
+  int64_t begun_ns_ = 0;       // monotonic
+  int64_t marked_run_ms_ = 0;  // the newest that a mark or a header says
+  IdTimes ids_;                // of all records ever
 
   std::deque<Group> groups_;  // the front one may be under way
   bool front_under_way_ = false;

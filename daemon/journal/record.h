@@ -33,12 +33,17 @@ inline constexpr uint8_t kRecordBatchMore = 1;   // more records of the same bat
 inline constexpr uint8_t kRecordBatchLater = 2;  // not the first record of its batch
 inline constexpr uint8_t kRecordExisted = 4;     // a file was at the path before
 
+// Run time of records that are read back and may be as young as the journal's last moment.
+inline constexpr int64_t kNewestRun = INT64_MAX;
+
 // All of a record but its payload.
 struct RecordHeader {
   RecordType type = RecordType::kPut;
   uint8_t flags = 0;
   Sequence sequence = 0;
-  int64_t wall_time_ms = 0;  // since 1970, never less than that of the record before
+  int64_t wall_time_ms = 0;  // since 1970, as the clock said; 0: the journal asks it
+  // The journal's run time (journal.h) when it was appended, or later. Not on disk.
+  int64_t run_ms = 0;
   Uuid request_id;
   Digest digest{};  // of the whole request; of the batch, if it is one
   std::string path;

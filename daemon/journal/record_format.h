@@ -23,6 +23,9 @@ inline constexpr size_t kCreated = 40;     // i64: wall time, ms since 1970
 inline constexpr size_t kSalt = 48;        // u64: starts the CRC of its record headers
 inline constexpr size_t kBytes = 56;       // u64: the segment's full size
 inline constexpr size_t kSupersedes = 64;  // u64: from this sequence on the older ones are void; 0
+inline constexpr size_t kRun = 72;         // i64: run time, ms; 0: not said, nor are the id times
+inline constexpr size_t kIdSpans = 80;     // u32: how many spans of id times follow
+inline constexpr size_t kIdTimes = 88;     // 16 bytes each: of the ids of all records before
 }  // namespace segment_at
 
 inline constexpr uint32_t kRecordMagic = 0x43524454;  // "TDRC"
@@ -47,7 +50,7 @@ inline constexpr size_t kFlags = 65;          // u8
 inline constexpr size_t kBaseKind = 66;       // u8
 inline constexpr size_t kNewBaseKind = 67;    // u8
 inline constexpr size_t kMode = 68;           // u32
-inline constexpr size_t kOffset = 72;         // u64
+inline constexpr size_t kOffset = 72;         // u64; of a durable mark: run time, ms
 inline constexpr size_t kBaseSize = 80;       // u64
 inline constexpr size_t kNewBaseSize = 88;    // u64
 inline constexpr size_t kResultSize = 96;     // u64
@@ -72,7 +75,8 @@ inline constexpr size_t kEpoch = 48;      // u64: of the segment
 inline constexpr size_t kSalt = 56;       // u64: of the segment
 inline constexpr size_t kCount = 64;      // u64
 inline constexpr size_t kBodyBytes = 72;  // u64
-inline constexpr size_t kReserved = 80;   // 16 bytes of zeros
+inline constexpr size_t kRun = 80;        // i64: run time when it was sealed, ms; 0: not said
+inline constexpr size_t kIdBytes = 88;    // u64: id times at the body's end, bytes
 inline constexpr size_t kDigest = 96;     // 16 bytes: of all before it and of the body
 }  // namespace footer_at
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "daemon/base/check.h"
@@ -32,6 +33,7 @@ Awaitable<absl::Status> Recovery::Run() {
     CO_RETURN_IF_ERROR(co_await ReadHeader(id, sync));
   }
   CO_RETURN_IF_ERROR(CheckChain());
+  TakeRunTimes();
   CO_RETURN_IF_ERROR(co_await ReadRetiredFooters());
   for (const Segment& segment : segments_) CO_RETURN_IF_ERROR(co_await ReadSegment(segment));
   if (result_.last < witnessed_) {
@@ -46,6 +48,13 @@ Awaitable<absl::Status> Recovery::Run() {
   }
   if (result_.report.first == 0 && !unproven_.empty()) result_.report.first = unproven_[0].sequence;
   result_.report.last = result_.last;
+  // Nothing was shown that could say how old what was there is.
+  if (forgotten_unsaid_ && result_.last > 0) {
+    result_.report.forgotten.Add({0, env_.clock.WallMs() + kMaxIdAheadMs});
+  }
+  result_.ids.Add(result_.report.forgotten);
+  result_.report.run_ms = result_.run_ms;
+  if (!result_.segments.empty()) result_.segments.back().run_ms = result_.run_ms;
   co_return absl::OkStatus();
 }
 
@@ -151,8 +160,34 @@ absl::Status Recovery::CheckChain() {
   return absl::OkStatus();
 }
 
+// Whatever a segment holds is at least as old as the one behind it. One that does not say (an
+// earlier program's) may be as young as any.
+void Recovery::TakeRunTimes() {
+  for (const Segment& segment : segments_) {
+    result_.run_ms = std::max(result_.run_ms, segment.header.run_ms);
+  }
+  for (size_t i = 1; i < segments_.size(); ++i) {
+    const int64_t run_ms = segments_[i].header.run_ms;
+    segments_[i - 1].run_ms = run_ms > 0 ? run_ms : kNewestRun;
+  }
+}
+
+void Recovery::TakeForgotten(int64_t run_ms, const IdTimes& ids_before) {
+  if (std::exchange(oldest_seen_, true)) return;
+  forgotten_unsaid_ = run_ms == 0;
+  if (run_ms > 0) result_.report.forgotten = ids_before;
+}
+
+void Recovery::Show(RecordHeader header, const RecordPlace& place, int64_t run_ms) {
+  if (std::exchange(forgotten_unsaid_, false) && header.sequence > 1) {
+    result_.report.forgotten.Add({0, header.wall_time_ms + kMaxIdAheadMs});
+  }
+  NoteId(header, &result_.ids);
+  header.run_ms = run_ms;
+  visit_(header, place);
+}
+
 Awaitable<absl::Status> Recovery::ReadRetiredFooters() {
-  const int64_t now_ms = env_.clock.WallMs();
   for (const uint64_t id : footer_ids_) {
     if (std::binary_search(ids_.begin(), ids_.end(), id)) continue;
     if (ids_.empty() || id > ids_.front()) {
@@ -165,29 +200,31 @@ Awaitable<absl::Status> Recovery::ReadRetiredFooters() {
     if (!info.ok() || info->segment != id) {
       co_return JournalDamage(id, 0, 0, "the footer of a retired segment is damaged");
     }
-    if (now_ms - info->wall_time_ms >= options_.retention_ms) {
+    const int64_t run_ms = info->run_ms > 0 ? info->run_ms : result_.run_ms;
+    if (result_.run_ms - run_ms >= options_.retention_ms) {
       leftovers_.push_back(name);
       continue;
     }
-    CO_RETURN_IF_ERROR(VisitFooter(file, [this](const RecordHeader& header, const RecordPlace&) {
-      visit_(header, RecordPlace{});
-    }));
-    result_.footers.push_back({id, info->wall_time_ms});
+    TakeForgotten(info->run_ms, info->ids_before);
+    const auto show = [&](const RecordHeader& header, const RecordPlace&) {
+      Show(header, RecordPlace{}, run_ms);
+    };
+    CO_RETURN_IF_ERROR(VisitFooter(file, show));
+    result_.footers.push_back({id, run_ms});
     result_.last = info->last;
-    result_.wall_time_ms = std::max(result_.wall_time_ms, info->wall_time_ms);
   }
   co_return absl::OkStatus();
 }
 
 Awaitable<absl::Status> Recovery::ReadSegment(const Segment& segment) {
   const SegmentHeader& header = segment.header;
-  result_.wall_time_ms = std::max(result_.wall_time_ms, header.created_ms);
+  TakeForgotten(header.run_ms, header.ids_before);
   result_.last = header.first - 1;
   result_.again_first = header.first;
   KeptSegment kept{.id = header.id,
                    .first = header.first,
                    .last = header.first - 1,
-                   .wall_time_ms = header.created_ms,
+                   .run_ms = std::min(segment.run_ms, result_.run_ms),
                    .bytes = header.bytes,
                    .salt = header.salt,
                    .epoch = header.epoch,
@@ -201,11 +238,9 @@ Awaitable<absl::Status> Recovery::ReadSegment(const Segment& segment) {
   if (footer) {
     kept.footer = true;
     kept.last = footer->last;
-    kept.wall_time_ms = footer->wall_time_ms;
     result_.segments.push_back(kept);
     result_.last = kept.last;
     result_.again_first = kept.last + 1;
-    result_.wall_time_ms = std::max(result_.wall_time_ms, kept.wall_time_ms);
     co_return absl::OkStatus();
   }
   result_.segments.push_back(kept);
@@ -236,7 +271,10 @@ Awaitable<absl::StatusOr<std::optional<FooterInfo>>> Recovery::ReadFooter(const 
     co_return JournalDamage(header.id, info->end, info->last + 1,
                             "a segment behind this one is missing");
   }
-  CO_RETURN_IF_ERROR(VisitFooter(*file, visit_));
+  const auto show = [&](const RecordHeader& record, const RecordPlace& place) {
+    Show(record, place, segment.run_ms);
+  };
+  CO_RETURN_IF_ERROR(VisitFooter(*file, show));
   co_return *info;
 }
 

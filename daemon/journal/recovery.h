@@ -40,7 +40,8 @@ struct RecoveredJournal {
   uint64_t next_id = 1;               // of a segment
   uint64_t epoch = 0;                 // the largest that was seen
   Sequence last = 0;                  // the newest record
-  int64_t wall_time_ms = 0;           // of it
+  int64_t run_ms = 1;                 // run time at its end, as far as it is known
+  IdTimes ids;                        // of all records but those in `again`
   // The last records, which are to be written again: not visited yet, and to be sealed.
   std::string again;
   Sequence again_first = 1;  // the sequence the new segment starts with
@@ -50,7 +51,8 @@ struct RecoveredJournal {
 // Owner: core's thread, while it opens the journal.
 class Recovery {
  public:
-  // `segments`: that directory. `visit`: called for all records but those in `again`.
+  // `segments`: that directory. `visit`: called for all records but those in `again`; those of the
+  // newest segment have kNewestRun.
   Recovery(Env& env, FileHandle segments, const JournalOptions& options,
            std::optional<Manifest> manifest, Sequence witnessed, Journal::Visitor visit);
 
@@ -61,22 +63,28 @@ class Recovery {
  private:
   struct Segment {
     SegmentHeader header;
-    uint64_t size = 0;   // of the file
-    Sequence limit = 0;  // the last sequence that is its own; UINT64_MAX: the newest
+    uint64_t size = 0;            // of the file
+    Sequence limit = 0;           // the last sequence that is its own; UINT64_MAX: the newest
+    int64_t run_ms = kNewestRun;  // run time at its end
   };
 
   Awaitable<absl::Status> ReadNames();
   Awaitable<absl::Status> KeepFree(const std::string& name);
   Awaitable<absl::Status> ReadHeader(uint64_t id, bool sync);
   absl::Status CheckChain();
+  void TakeRunTimes();
   Awaitable<absl::Status> ReadRetiredFooters();
   Awaitable<absl::Status> ReadSegment(const Segment& segment);
   Awaitable<absl::StatusOr<std::optional<FooterInfo>>> ReadFooter(const Segment& segment);
   Awaitable<absl::Status> ScanSegment(const Segment& segment);
   Awaitable<absl::Status> Scan(const Segment& segment, RecordScanner& scanner, KeptSegment* kept);
   Awaitable<absl::Status> Cut(RecordScanner& scanner, Sequence missing);
-  void TakeRecord(const RecordView& record, const RecordPlace& place, Sequence proven);
-  void FlushProven(Sequence proven);
+  void TakeRecord(const RecordView& record, const RecordPlace& place, Sequence proven,
+                  int64_t run_ms);
+  void FlushProven(Sequence proven, int64_t run_ms);
+  // Of the oldest that is kept: what it says of the ids before it.
+  void TakeForgotten(int64_t run_ms, const IdTimes& ids_before);
+  void Show(RecordHeader header, const RecordPlace& place, int64_t run_ms);
 
   struct Unproven {
     Sequence sequence;
@@ -98,6 +106,8 @@ class Recovery {
   // While the newest segment is read.
   std::vector<Unproven> unproven_;
   Sequence batch_first_ = 0;  // of the batch that is not complete yet; 0: none
+  bool oldest_seen_ = false;
+  bool forgotten_unsaid_ = false;  // by a file that does not say: told from its first record
 };
 
 }  // namespace tandem

@@ -35,12 +35,14 @@ Awaitable<absl::Status> Recovery::Scan(const Segment& segment, RecordScanner& sc
           absl::StrCat("a record of sequence ", record.sequence(), " is in its place"));
     }
     if (newest) proven = std::max(proven, record.durable());
-    if (!mark) {
-      TakeRecord(record, scanner.place(), proven);
-      kept->wall_time_ms = std::max(kept->wall_time_ms, record.wall_time_ms());
+    if (mark) {
+      const auto run_ms = static_cast<int64_t>(record.ToHeader().offset);
+      result_.run_ms = std::max(result_.run_ms, run_ms);
+    } else {
+      TakeRecord(record, scanner.place(), proven, segment.run_ms);
       ++next;
     }
-    FlushProven(proven);
+    FlushProven(proven, segment.run_ms);
     scanner.Skip();
   }
   if (newest) {
@@ -56,10 +58,10 @@ Awaitable<absl::Status> Recovery::Scan(const Segment& segment, RecordScanner& sc
   co_return absl::OkStatus();
 }
 
-void Recovery::TakeRecord(const RecordView& record, const RecordPlace& place, Sequence proven) {
+void Recovery::TakeRecord(const RecordView& record, const RecordPlace& place, Sequence proven,
+                          int64_t run_ms) {
   const Sequence sequence = record.sequence();
   result_.last = sequence;
-  result_.wall_time_ms = std::max(result_.wall_time_ms, record.wall_time_ms());
   ++result_.report.records_scanned;
   const bool more = (record.flags() & kRecordBatchMore) != 0;
   if (!more) {
@@ -68,16 +70,16 @@ void Recovery::TakeRecord(const RecordView& record, const RecordPlace& place, Se
     batch_first_ = sequence;
   }
   if (sequence <= proven) {
-    visit_(record.ToHeader(), place);
+    Show(record.ToHeader(), place, run_ms);
     return;
   }
   unproven_.push_back({sequence, place, std::string(record.bytes())});
 }
 
-void Recovery::FlushProven(Sequence proven) {
+void Recovery::FlushProven(Sequence proven, int64_t run_ms) {
   size_t count = 0;
   for (; count < unproven_.size() && unproven_[count].sequence <= proven; ++count) {
-    visit_(RecordView(unproven_[count].bytes.data()).ToHeader(), unproven_[count].place);
+    Show(RecordView(unproven_[count].bytes.data()).ToHeader(), unproven_[count].place, run_ms);
   }
   unproven_.erase(unproven_.begin(), unproven_.begin() + static_cast<std::ptrdiff_t>(count));
 }

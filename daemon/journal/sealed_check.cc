@@ -44,7 +44,7 @@ Awaitable<absl::StatusOr<SealedCheck>> CheckFile(Env& env, FileHandle file, Kept
     if (go() != CheckGo::kOn) co_return absl::CancelledError("journal is closing");
   }
   SealedCheck check;
-  if (builder) check.footer = builder->Finish();
+  if (builder) check.footer = builder->Finish(segment.run_ms);
   co_return check;
 }
 

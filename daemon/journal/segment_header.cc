@@ -1,5 +1,8 @@
 #include "daemon/journal/segment_header.h"
 
+#include <algorithm>
+#include <cstring>
+
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -22,6 +25,11 @@ std::string EncodeSegmentHeader(const SegmentHeader& header) {
   PutLittleEndian(at + segment_at::kSalt, header.salt);
   PutLittleEndian(at + segment_at::kBytes, header.bytes);
   PutLittleEndian(at + segment_at::kSupersedes, header.supersedes);
+  PutLittleEndian(at + segment_at::kRun, static_cast<uint64_t>(header.run_ms));
+  const std::string ids = header.ids_before.Encode();
+  PutLittleEndian(at + segment_at::kIdSpans,
+                  static_cast<uint32_t>(header.ids_before.spans().size()));
+  std::memcpy(at + segment_at::kIdTimes, ids.data(), ids.size());
   const absl::string_view rest = absl::string_view(block).substr(segment_at::kMagic);
   PutLittleEndian(at + segment_at::kCrc, Crc32c(rest));
   return block;
@@ -51,7 +59,13 @@ absl::StatusOr<SegmentHeader> DecodeSegmentHeader(absl::string_view block) {
   header.salt = GetLittleEndian<uint64_t>(at + segment_at::kSalt);
   header.bytes = GetLittleEndian<uint64_t>(at + segment_at::kBytes);
   header.supersedes = GetLittleEndian<uint64_t>(at + segment_at::kSupersedes);
-  if (header.id == 0 || header.first == 0 || header.bytes < kSegmentHeaderBytes) {
+  header.run_ms = static_cast<int64_t>(GetLittleEndian<uint64_t>(at + segment_at::kRun));
+  const auto spans = GetLittleEndian<uint32_t>(at + segment_at::kIdSpans);
+  const auto ids = IdTimes::Decode(
+      block.substr(segment_at::kIdTimes, std::min<size_t>(spans, IdTimes::kMaxSpans + 1) * 16));
+  if (ids.has_value()) header.ids_before = *ids;
+  if (header.id == 0 || header.first == 0 || header.bytes < kSegmentHeaderBytes ||
+      header.run_ms < 0 || !ids.has_value()) {
     return absl::DataLossError("segment header block makes no sense");
   }
   return header;

@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "daemon/journal/id_times.h"
 #include "daemon/journal/record_codec.h"
 
 namespace tandem {
@@ -18,6 +19,8 @@ struct SegmentHeader {
   uint64_t salt = 0;
   uint64_t bytes = 0;       // the segment's full size
   Sequence supersedes = 0;  // records from here on in older segments are void; 0: there are none
+  int64_t run_ms = 0;       // run time (journal.h) when it was made; 0: not said
+  IdTimes ids_before;       // of all records before the first; not said without run_ms
   friend bool operator==(const SegmentHeader&, const SegmentHeader&) = default;
   [[nodiscard]] SegmentKey key() const { return {id, salt}; }
 };

@@ -50,11 +50,11 @@ bool SegmentSet::NearCap() const {
          kept_bytes_ + next_bytes_ + reserve_bytes_ > max_bytes_;
 }
 
-bool SegmentSet::KeepFooterOf(const KeptSegment& segment, int64_t now_ms) const {
-  return now_ms - segment.wall_time_ms < retention_ms_;
+bool SegmentSet::KeepFooterOf(const KeptSegment& segment, int64_t run_ms) const {
+  return run_ms - segment.run_ms < retention_ms_;
 }
 
-const KeptSegment* SegmentSet::Retirable(Sequence durable, int64_t now_ms, bool disk_full) const {
+const KeptSegment* SegmentSet::Retirable(Sequence durable, int64_t run_ms, bool disk_full) const {
   const KeptSegment* oldest = nullptr;
   for (const KeptSegment& segment : segments_) {
     if (!IsSealed(segment)) break;
@@ -62,7 +62,7 @@ const KeptSegment* SegmentSet::Retirable(Sequence durable, int64_t now_ms, bool 
     if (oldest == nullptr) oldest = &segment;
   }
   if (oldest == nullptr || oldest->last > Releasable(durable)) return nullptr;
-  if (!KeepFooterOf(*oldest, now_ms)) return oldest;
+  if (!KeepFooterOf(*oldest, run_ms)) return oldest;
   return (disk_full || NearCap()) && oldest->footer ? oldest : nullptr;
 }
 
@@ -74,8 +74,8 @@ void SegmentSet::Remove(uint64_t id) {
   segments_.erase(found);
 }
 
-std::optional<KeptFooter> SegmentSet::TakeExpiredFooter(int64_t now_ms) {
-  if (footers_.empty() || now_ms - footers_.front().wall_time_ms < retention_ms_) {
+std::optional<KeptFooter> SegmentSet::TakeExpiredFooter(int64_t run_ms) {
+  if (footers_.empty() || run_ms - footers_.front().run_ms < retention_ms_) {
     return std::nullopt;
   }
   const KeptFooter footer = footers_.front();

@@ -17,9 +17,9 @@ namespace tandem {
 struct KeptSegment {
   uint64_t id = 0;
   Sequence first = 0;
-  Sequence last = 0;         // its newest valid and durable record; first - 1: it has none
-  int64_t wall_time_ms = 0;  // of that record
-  uint64_t bytes = 0;        // full size
+  Sequence last = 0;   // its newest valid and durable record; first - 1: it has none
+  int64_t run_ms = 0;  // run time when that was appended, or later
+  uint64_t bytes = 0;  // full size
   uint64_t salt = 0;
   uint64_t epoch = 0;
   bool full_size = false;  // all its bytes are allocated: it may be recycled
@@ -32,7 +32,7 @@ struct KeptSegment {
 // The footer of a segment that retired before its time: request ids are known by it.
 struct KeptFooter {
   uint64_t id = 0;
-  int64_t wall_time_ms = 0;
+  int64_t run_ms = 0;  // run time when its segment was sealed, or later
 };
 
 // Owner: core's thread.
@@ -63,14 +63,15 @@ class SegmentSet {
   [[nodiscard]] Sequence Releasable(Sequence durable) const;
 
   // The segment that may go now: void ones at once, others oldest first. nullptr: none.
-  // `disk_full`: before its time is over, as near the cap.
-  [[nodiscard]] const KeptSegment* Retirable(Sequence durable, int64_t now_ms,
+  // `disk_full`: before its time is over, as near the cap. Here and below `run_ms` is the
+  // journal's run time now.
+  [[nodiscard]] const KeptSegment* Retirable(Sequence durable, int64_t run_ms,
                                              bool disk_full) const;
   // Its time is not over: its footer must stay.
-  [[nodiscard]] bool KeepFooterOf(const KeptSegment& segment, int64_t now_ms) const;
+  [[nodiscard]] bool KeepFooterOf(const KeptSegment& segment, int64_t run_ms) const;
   void Remove(uint64_t id);
   // Takes out a footer whose time is over.
-  std::optional<KeptFooter> TakeExpiredFooter(int64_t now_ms);
+  std::optional<KeptFooter> TakeExpiredFooter(int64_t run_ms);
 
  private:
   // Above three quarters of the cap, or no other segment fits without the reserve.

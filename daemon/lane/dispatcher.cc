@@ -127,7 +127,6 @@ Awaitable<absl::Status> Dispatcher::Fill() {
 
 void Dispatcher::Add(PlacedRecord placed) {
   const Sequence sequence = placed.record.sequence;
-  newest_read_ms_ = placed.record.wall_time_ms;
   if (parts_.checkpointer.state().settled.Contains(sequence)) return;
   if (IsSilent(placed.record)) {
     parts_.checkpointer.Settle(sequence);

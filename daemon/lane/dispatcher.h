@@ -58,10 +58,7 @@ class Dispatcher {
   // How far it is; the journal is durable up to `durable`.
   [[nodiscard]] LanePosition Position(Sequence durable) const {
     const Sequence settled = parts_.checkpointer.state().settled.prefix();
-    return {.settled = settled,
-            .at_tail = idle() && settled >= durable,
-            .oldest_unsettled_ms = oldest_unapplied_ms(),
-            .newest_read_ms = newest_read_ms_};
+    return {.settled = settled, .at_tail = idle() && settled >= durable, .complete_ms = 0};
   }
   [[nodiscard]] uint64_t bytes_waiting() const { return bytes_waiting_; }
 
@@ -114,7 +111,6 @@ class Dispatcher {
   uint64_t bytes_held_ = 0;                            // payloads in memory
   uint64_t bytes_waiting_ = 0;                         // payloads of entries
   size_t running_ = 0;                                 // coroutines under way, the loops included
-  int64_t newest_read_ms_ = 0;
   Sequence wanted_ = 0;
   int64_t filled_ns_ = 0;
   bool reading_ = false;

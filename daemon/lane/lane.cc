@@ -82,6 +82,7 @@ class Lane::Impl {
   LaneState loaded_;
   JournalTail tail_;
   Sequence wanted_ = 0;
+  int64_t complete_ns_ = 0;  // monotonic: the target has what was accepted before; 0: unknown
   bool has_lock_ = false;
   bool tried_lock_ = false;
   bool stopping_ = false;
@@ -89,7 +90,7 @@ class Lane::Impl {
   bool draining_ = false;
   size_t background_ = 0;  // coroutines besides the dispatcher's
   HealthJudge judge_;
-  int64_t health_since_ms_ = 0;
+  int64_t health_since_ns_ = 0;  // monotonic
   Event changed_;
   Event ended_;
 };
@@ -100,7 +101,7 @@ Lane::~Lane() = default;
 Awaitable<absl::Status> Lane::Run() { return impl_->Run(); }
 
 Awaitable<absl::Status> Lane::Impl::Run() {
-  health_since_ms_ = env_.clock.WallMs();
+  health_since_ns_ = env_.clock.MonotonicNs();
   channel_->Start({.on_message = [this](CoreMessage message) { OnMessage(std::move(message)); },
                    .on_drained = [this] { reporter_.Flush(); },
                    .on_closed = [this](const absl::Status&) { OnClosed(); }});
@@ -206,6 +207,10 @@ Awaitable<void> Lane::Impl::PinTarget() {
 WatermarkPoint Lane::Impl::PointNow() const {
   LanePosition position{.settled = checkpointer_->state().settled.prefix()};
   if (dispatcher_.has_value()) position = dispatcher_->Position(tail_.durable);
+  if (complete_ns_ != 0) {
+    const int64_t ago_ms = (env_.clock.MonotonicNs() - complete_ns_) / kNsPerMs;
+    position.complete_ms = env_.clock.WallMs() - ago_ms - 1;
+  }
   return WatermarkPointOf(position, parked_->writes(), parked_->skipped());
 }
 
@@ -215,6 +220,7 @@ void Lane::Impl::OnMessage(CoreMessage message) {
              .segment = message.tail().segment(),
              .segment_first = message.tail().segment_first()};
     wanted_ = std::max<Sequence>(wanted_, message.wanted());
+    complete_ns_ = message.complete_ns();
     if (dispatcher_.has_value()) {
       dispatcher_->SetWanted(wanted_);
       reader_.Advance(tail_);
@@ -320,7 +326,7 @@ HealthSigns Lane::Impl::SignsNow() {
 
 LaneStatus Lane::Impl::StatusNow() {
   if (judge_.Look(SignsNow(), env_.clock.MonotonicNs() / kNsPerMs)) {
-    health_since_ms_ = env_.clock.WallMs();
+    health_since_ns_ = env_.clock.MonotonicNs();
     env_.log.Info("target_health", {{"target", options_.target},
                                     {"health", internal::v1::LaneHealth_Name(judge_.state())},
                                     {"reason", judge_.reason()}});
@@ -328,7 +334,8 @@ LaneStatus Lane::Impl::StatusNow() {
   LaneStatus status;
   status.set_health(judge_.state());
   status.set_reason(judge_.reason());
-  status.set_since_ms(health_since_ms_);
+  const int64_t in_state_ms = (env_.clock.MonotonicNs() - health_since_ns_) / kNsPerMs;
+  status.set_since_ms(env_.clock.WallMs() - in_state_ms);
   status.set_applied_writes(counters_.applied_writes);
   status.set_applied_bytes(counters_.applied_bytes);
   status.set_failed_attempts(counters_.failed_attempts);

@@ -7,17 +7,12 @@
 
 namespace tandem {
 
-// Wall times never go back along the journal: all that is strictly older than a record comes before
-// it.
 WatermarkPoint WatermarkPointOf(const LanePosition& position,
                                 const std::map<Sequence, ParkedWrite>& parked,
                                 const std::map<Sequence, ParkedWrite>& skipped) {
-  WatermarkPoint point{.sequence = position.settled, .at_tail = position.at_tail};
-  if (position.oldest_unsettled_ms > 0) {
-    point.complete_ms = position.oldest_unsettled_ms - 1;
-  } else if (position.newest_read_ms > 0) {
-    point.complete_ms = position.newest_read_ms - 1;
-  }
+  WatermarkPoint point{.sequence = position.settled,
+                       .complete_ms = position.complete_ms,
+                       .at_tail = position.at_tail};
   point.parked = parked.size();
   for (const auto* writes : {&parked, &skipped}) {
     if (writes->empty()) continue;
@@ -25,7 +20,7 @@ WatermarkPoint WatermarkPointOf(const LanePosition& position,
     if (writes->begin()->first > point.sequence) continue;
     const RecordHeader& first = writes->begin()->second.header;
     point.sequence = first.sequence - 1;
-    // What is parked may be all that the lane has read.
+    // Core may not have heard of it, and counts nothing that is skipped.
     point.complete_ms = point.complete_ms == 0
                             ? first.wall_time_ms - 1
                             : std::min(point.complete_ms, first.wall_time_ms - 1);

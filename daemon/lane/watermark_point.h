@@ -18,12 +18,13 @@ struct WatermarkPoint {
   std::string inconsistent;  // see Watermark
 };
 
-// What a lane knows of itself; wall times in milliseconds since 1970, 0: none.
+// What a lane knows of itself.
 struct LanePosition {
-  Sequence settled = 0;             // all up to here is durable on the target, or parked
-  bool at_tail = false;             // that is all there is
-  int64_t oldest_unsettled_ms = 0;  // of the records it has read
-  int64_t newest_read_ms = 0;
+  Sequence settled = 0;  // all up to here is durable on the target, or parked
+  bool at_tail = false;  // that is all there is
+  // All that was accepted up to this wall time is durable there, or skipped; 0: unknown. Told from
+  // ages: the wall times in records go back when the clock is set back.
+  int64_t complete_ms = 0;
 };
 
 // What was skipped holds the watermark back like what is parked, and makes it inconsistent: nobody

@@ -76,12 +76,9 @@ test_StopOfALane() {
   end
 }
 
-test_ClockJumps() { clock_jumps; }
-# To be called test_ as soon as ids do not age by the wall clock.
-later_ClockJumpsForgetNoId() { clock_jumps noexpiry; }
-clock_jumps() {
+# No id is forgotten: whoever is told so that it is takes that for wrong.
+test_ClockJumps() {
   begin
-  [[ -z ${1:-} ]] || load "$1"
   set_clock '+1 hour'
   load answers ALL 40 60
   set_clock '-1 hour'

@@ -8,7 +8,6 @@
 //   lag0 SECONDS                wait until every target has everything
 //   stop SECONDS                begin no more writes, wait until all are answered
 //   giveup                      the same, but unanswered writes are given up
-//   noexpiry                    from now on REQUEST_ID_EXPIRED is wrong
 //   verify ROOT                 the files beneath ROOT are what was acknowledged
 //   same ROOT ROOT              two trees are the same
 //   report NAME                 one line of JSON instead of "ok"
@@ -81,7 +80,6 @@ class Load {
     if (command == "mark") return statistics_.Mark(word(1)), "ok";
     if (command == "answers") return WaitAnswers(word(1), word(2), word(3));
     if (command == "refused") return WaitRefused(word(1), word(2));
-    if (command == "noexpiry") return ForbidExpiry();
     if (command == "health") return WaitHealth(word(1), word(2), word(3));
     if (command == "lag0") return WaitLagZero(word(1));
     if (command == "stop") return Stop(word(1));
@@ -177,11 +175,6 @@ class Load {
     const uint64_t before = statistics_.RefusalsOf(reason);
     return Waited(WaitUntil(seconds, [&] { return statistics_.RefusalsOf(reason) > before; }),
                   reason);
-  }
-
-  std::string ForbidExpiry() {
-    for (const auto& writer : writers_) writer->ForbidExpiry();
-    return "ok";
   }
 
   // Of the targets in a status that was asked for after `since`.

@@ -133,15 +133,13 @@ void Writer::Send(const std::vector<Operation>& operations) {
       accepted = true;
     }
     const bool hopeless = !accepted && !detail.retryable && !detail.outcome_unknown &&
-                          detail.reason != "REQUEST_ID_EXPIRED" &&
                           result.status().code() != absl::StatusCode::kResourceExhausted &&
                           result.status().code() != absl::StatusCode::kUnavailable &&
                           result.status().code() != absl::StatusCode::kDeadlineExceeded;
     if (hopeless) return Wrong(absl::StrCat(operations[0].path, ": ", result.status().ToString()));
-    // The daemon forgot the id, because the clock jumped: nobody can tell any more than was told.
-    const bool forgotten = detail.reason == "REQUEST_ID_EXPIRED";
-    if (forgotten && expiry_forbidden_) return Wrong(result.status().ToString());
-    if (give_up_ || forgotten) return Unanswered(operations, accepted);
+    // A clock that jumps makes no id old.
+    if (detail.reason == "REQUEST_ID_EXPIRED") return Wrong(result.status().ToString());
+    if (give_up_) return Unanswered(operations, accepted);
     absl::SleepFor(kPause);
   }
 }

@@ -40,8 +40,6 @@ class Writer {
   void Stop() { stop_ = true; }
   // The write under way is given up with its next error: its outcome may then be unknown.
   void GiveUp() { stop_ = give_up_ = true; }
-  // From now on the daemon may not forget an id that it may have accepted a write under.
-  void ForbidExpiry() { expiry_forbidden_ = true; }
   // All that was begun is answered. Only after Stop.
   [[nodiscard]] bool ended() const { return ended_; }
   // The first wrong thing that it was told; "" if there was none.
@@ -77,7 +75,6 @@ class Writer {
   std::string error_;
   std::atomic<bool> stop_ = false;
   std::atomic<bool> give_up_ = false;
-  std::atomic<bool> expiry_forbidden_ = false;
   std::atomic<bool> ended_ = false;
   std::thread thread_;
 };

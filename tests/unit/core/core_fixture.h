@@ -101,6 +101,8 @@ class CoreFixture : public testing::Test {
     auto owned =
         std::make_unique<FakeJournal>(std::move(recovered), retired, [this] { world.Poll(); });
     journal = owned.get();
+    journal->report().run_ms = run_at_start_ms;
+    journal->report().forgotten = forgotten;
     core->Begin(std::move(owned));
   }
   // Restarts core on what the journal had durable.
@@ -183,6 +185,9 @@ class CoreFixture : public testing::Test {
   FakeJournal* journal = nullptr;
   FakeLane local;
   FakeLane corebank;
+  // What the journal says at the next start.
+  int64_t run_at_start_ms = 1;
+  IdTimes forgotten;
 
  private:
   uint64_t ids_ = 0;

@@ -156,6 +156,7 @@ TEST_F(Rule08Idempotency, IdsOfRetiredRecordsAreRefusedAfterARestart) {
   const std::vector<Record> kept = {journal->records()[1]};
   core.reset();
   world.Poll();
+  forgotten.Add(*lost.UnixMs());
   Start(kept);
   const OutcomePtr retry = Submit(lost, {PutOf("a")});
   Settle();

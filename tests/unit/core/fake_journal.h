@@ -42,6 +42,9 @@ class FakeJournal final : public Journal {
   // What Admit says from now on.
   void set_refusal(absl::Status refusal) { refusal_ = std::move(refusal); }
 
+  // What opening found; before core begins.
+  RecoveryReport& report() { return recovery_; }
+
   [[nodiscard]] const std::vector<Record>& records() const { return records_; }
   [[nodiscard]] const Record& last() const { return records_.back(); }
   [[nodiscard]] Sequence pin() const { return pin_; }

@@ -26,8 +26,8 @@ TEST(LagIndex, AgeIsNeverTooYoungAndAtMostOneSampleTooOld) {
   LagIndex index;
   for (Sequence i = 1; i <= 5000; ++i) index.Add(i, static_cast<int64_t>(i), 1, true);
   for (Sequence i = 1; i <= 5000; ++i) {
-    EXPECT_LE(index.WallMs(i), static_cast<int64_t>(i));
-    EXPECT_GE(index.WallMs(i), static_cast<int64_t>(i) - 10);
+    EXPECT_LE(index.TimeMs(i), static_cast<int64_t>(i));
+    EXPECT_GE(index.TimeMs(i), static_cast<int64_t>(i) - 10);
   }
 }
 
@@ -44,8 +44,8 @@ TEST(Promise6Bounded, AMonthsOutageDoesNotGrowTheIndex) {
   LagIndex index;
   for (Sequence i = 1; i <= 400'000; ++i) index.Add(i, static_cast<int64_t>(i) * 20, 1, true);
   EXPECT_LE(index.samples(), 65'536u);
-  EXPECT_LE(index.WallMs(200'000), 200'000 * 20);
-  EXPECT_GE(index.WallMs(200'000), 199'900 * 20);
+  EXPECT_LE(index.TimeMs(200'000), 200'000 * 20);
+  EXPECT_GE(index.TimeMs(200'000), 199'900 * 20);
   EXPECT_EQ(index.Bytes(1, 400'000), 400'000u);
   index.Forget(399'999);
   EXPECT_LE(index.samples(), 3u);
@@ -53,7 +53,7 @@ TEST(Promise6Bounded, AMonthsOutageDoesNotGrowTheIndex) {
 
 TEST(LagIndex, AnEmptyOneKnowsNothing) {
   LagIndex index;
-  EXPECT_EQ(index.WallMs(1), 0);
+  EXPECT_EQ(index.TimeMs(1), 0);
   EXPECT_EQ(index.Bytes(1, 5), 0u);
 }
 

@@ -23,7 +23,7 @@ TEST_F(LaneEndpointTest, WithoutALaneTheTargetIsDown) {
   EXPECT_EQ(endpoint.Status().health(), internal::v1::LANE_HEALTH_DOWN);
   EXPECT_EQ(endpoint.Status().reason(), "lane is not connected");
   EXPECT_FALSE(endpoint.Ask(1, "a"));
-  endpoint.SendTail({}, 5, 0);
+  endpoint.SendTail({}, 5, 0, 0);
   endpoint.Attach(lane.Connect());
   EXPECT_EQ(endpoint.Status().health(), internal::v1::LANE_HEALTH_STARTING);
   EXPECT_TRUE(lane.sent().empty());
@@ -36,11 +36,11 @@ TEST_F(LaneEndpointTest, WithoutALaneTheTargetIsDown) {
 TEST_F(LaneEndpointTest, WatermarkMessagesCoalesceWhileTheLaneDoesNotRead) {
   LaneEndpoint endpoint = Make();
   endpoint.Attach(lane.Connect());
-  endpoint.SendTail({.durable = 1, .segment = 1, .segment_first = 1}, 2, 0);
+  endpoint.SendTail({.durable = 1, .segment = 1, .segment_first = 1}, 2, 0, 77);
   ASSERT_EQ(lane.sent().size(), 1u);
   lane.wire().backlogged = true;
   for (Sequence i = 2; i <= 100; ++i) {
-    endpoint.SendTail({.durable = i, .segment = 3, .segment_first = 2}, i + 1, i);
+    endpoint.SendTail({.durable = i, .segment = 3, .segment_first = 2}, i + 1, i, 77);
   }
   endpoint.SendSaveCheckpoint();
   EXPECT_TRUE(endpoint.Ask(7, "p"));

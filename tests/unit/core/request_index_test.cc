@@ -9,6 +9,7 @@ namespace {
 
 constexpr int64_t kNow = 1'700'000'000'000;
 constexpr int64_t kWindow = 1'000'000;
+constexpr int64_t kRun = 5'000'000;
 
 Uuid V7(int64_t ms, uint64_t n) { return MakeUuidV7(ms, n, n * 31); }
 Uuid V4(uint64_t n) {
@@ -16,11 +17,13 @@ Uuid V4(uint64_t n) {
   id.bytes[6] = 0x40;
   return id;
 }
+// The clock goes as time does: it said kNow when the run time was kRun.
 RecordHeader RecordOf(const Uuid& id, Sequence sequence, int64_t wall_ms, uint8_t flags = 0) {
   RecordHeader record;
   record.request_id = id;
   record.sequence = sequence;
   record.wall_time_ms = wall_ms;
+  record.run_ms = wall_ms - kNow + kRun;
   record.flags = flags;
   record.result_size = sequence * 10;
   return record;
@@ -55,22 +58,32 @@ TEST(RequestIndex, FindsByIdAndByAnySequenceOfABatch) {
   EXPECT_EQ(index.operations(), 5u);
 }
 
+// Both clocks go on to this.
+void AdvanceTo(RequestIndex& index, int64_t wall_ms) {
+  index.Advance(wall_ms - kNow + kRun, wall_ms);
+}
+
 TEST(Rule08Ids, AreKnownForTheWholeWindow) {
   RequestIndex index(100, kWindow);
   index.Add(RecordOf(V7(kNow, 1), 1, kNow));
   index.Add(RecordOf(V4(2), 2, kNow));
-  index.Advance(kNow + kWindow);
+  AdvanceTo(index, kNow + kWindow);
   EXPECT_NE(index.Find(V7(kNow, 1)), nullptr);
   EXPECT_NE(index.Find(V4(2)), nullptr);
-  index.Advance(kNow + kWindow + kMaxIdAheadMs + 1);
+  AdvanceTo(index, kNow + kWindow + 1);
   EXPECT_EQ(index.size(), 0u);
 }
 
-TEST(Rule08Ids, AnIdOlderThanTheWindowIsRefusedNotTakenForNew) {
+TEST(Rule08Ids, AnIdOfATimeThatIsForgottenIsRefusedNotTakenForNew) {
   RequestIndex index(100, kWindow);
-  index.Advance(kNow);
-  EXPECT_EQ(Check(index, V7(kNow - kWindow, 1)), "(ok)");
-  EXPECT_EQ(Check(index, V7(kNow - kWindow - 1, 1)), "REQUEST_ID_EXPIRED");
+  AdvanceTo(index, kNow);
+  EXPECT_EQ(Check(index, V7(kNow - 10 * kWindow, 1)), "(ok)") << "nothing is forgotten";
+  index.Add(RecordOf(V7(kNow, 1), 1, kNow));
+  AdvanceTo(index, kNow + kWindow + 1);
+  EXPECT_EQ(Check(index, V7(kNow, 1)), "REQUEST_ID_EXPIRED");
+  EXPECT_EQ(Check(index, V7(kNow, 2)), "REQUEST_ID_EXPIRED") << "could be that one";
+  EXPECT_EQ(Check(index, V7(kNow - 1, 1)), "(ok)");
+  EXPECT_EQ(Check(index, V7(kNow + 1, 1)), "(ok)");
   EXPECT_EQ(Check(index, V4(1)), "(ok)") << "its age is not known";
 }
 
@@ -80,17 +93,64 @@ TEST(Rule08Ids, NoTimedIdIsEverForgottenAndThenTakenForNew) {
   const Uuid ahead = V7(kNow + kMaxIdAheadMs, 1);
   index.Add(RecordOf(ahead, 1, kNow));
   for (int64_t now = kNow; now < kNow + 2 * kWindow; now += 500) {
-    index.Advance(now);
+    AdvanceTo(index, now);
     EXPECT_TRUE(index.Find(ahead) != nullptr || Check(index, ahead) == "REQUEST_ID_EXPIRED");
+  }
+  EXPECT_EQ(index.size(), 0u);
+}
+
+TEST(Rule08Ids, AJumpOfTheWallClockForgetsNothing) {
+  RequestIndex index(100, kWindow);
+  index.Add(RecordOf(V7(kNow, 1), 1, kNow));
+  index.Add(RecordOf(V4(2), 2, kNow));
+  for (const int64_t wall_ms : {kNow + 100 * kWindow, kNow - 100 * kWindow, kNow}) {
+    index.Advance(kRun + kWindow, wall_ms);
+    EXPECT_EQ(index.size(), 2u);
+    EXPECT_EQ(Check(index, V7(wall_ms, 3)), "(ok)");
+  }
+  index.Advance(kRun + kWindow + 1, kNow - 100 * kWindow);
+  EXPECT_EQ(index.size(), 1u) << "ids of that time will be made again: it is kept";
+  index.Advance(kRun + 50 * kWindow, kNow + kWindow);
+  EXPECT_EQ(index.size(), 1u);
+  index.Advance(kRun + 50 * kWindow, kNow + kWindow + 1);
+  EXPECT_EQ(index.size(), 0u);
+}
+
+// A clock that was set back for ever must not make the index grow for ever.
+TEST(Rule08Ids, TheIndexIsBoundedWhateverTheClockDoes) {
+  RequestIndex index(3, kWindow);
+  for (uint64_t i = 1; i <= 100; ++i) {
+    const auto n = static_cast<int64_t>(i);
+    RecordHeader record = RecordOf(V7(kNow - n * kWindow, i), i, kNow - n * kWindow);
+    record.run_ms = kRun + n * 2 * kWindow;
+    index.Advance(record.run_ms, record.wall_time_ms);
+    ASSERT_EQ(Check(index, record.request_id), "(ok)");
+    index.Add(record);
+    ASSERT_LE(index.operations(), 3u);
   }
 }
 
-TEST(Rule08Ids, TheClockGoingBackChangesNothing) {
+TEST(Rule08Ids, WhatIsReadBackIsAtMostAsOldAsItCanBe) {
   RequestIndex index(100, kWindow);
-  index.Advance(kNow);
-  index.Advance(kNow - 5 * kWindow);
-  EXPECT_EQ(index.now_ms(), kNow);
-  EXPECT_EQ(Check(index, V7(kNow - 2 * kWindow, 1)), "REQUEST_ID_EXPIRED");
+  RecordHeader old = RecordOf(V7(kNow, 1), 1, kNow);
+  RecordHeader newest = RecordOf(V7(kNow, 2), 2, kNow);
+  newest.run_ms = kNewestRun;
+  index.Add(old);
+  index.Add(newest);
+  index.Begin(kRun + 10 * kWindow, IdTimes());
+  AdvanceTo(index, kNow + 10 * kWindow);
+  EXPECT_EQ(index.Find(old.request_id), nullptr);
+  EXPECT_NE(index.Find(newest.request_id), nullptr);
+  AdvanceTo(index, kNow + 11 * kWindow + 1);
+  EXPECT_EQ(index.size(), 0u) << "it ages from then on";
+}
+
+TEST(Rule08Ids, OfTooManyOtherIdsReadBackTheNewestCount) {
+  RequestIndex index(3, kWindow);
+  for (uint64_t i = 1; i <= 5; ++i) index.Add(RecordOf(V4(i), i, kNow));
+  EXPECT_EQ(index.operations(), 3u);
+  EXPECT_EQ(index.Find(V4(2)), nullptr);
+  EXPECT_NE(index.Find(V4(3)), nullptr);
 }
 
 TEST(Rule08Ids, WhenFullTimedIdsGoOldestFirstAndRaiseTheFloor) {
@@ -119,7 +179,7 @@ TEST(Rule08Ids, OtherIdsAreNeverDroppedForRoom) {
   EXPECT_EQ(ReasonOf(full), Reason::kRequestIdsFull);
   EXPECT_GT(DetailOf(full).retry_after_ms, 0);
   EXPECT_EQ(Check(index, V7(kNow + 1, 6)), "REQUEST_IDS_FULL");
-  index.Advance(kNow + kWindow + kMaxIdAheadMs + 1);
+  AdvanceTo(index, kNow + kWindow + 1);
   EXPECT_EQ(Check(index, V4(5)), "(ok)");
 }
 
@@ -137,10 +197,9 @@ TEST(Rule08Ids, ABatchCountsByItsOperations) {
   EXPECT_EQ(index.operations(), 4u);
 }
 
-TEST(Rule08Ids, WhatTheJournalRetiredIsRefusedByTheFloor) {
+TEST(Rule08Ids, WhatTheJournalRetiredIsRefused) {
   RequestIndex index(10, kWindow);
-  index.Advance(kNow);
-  index.RaiseFloor(kNow - 5000);
+  index.Begin(kRun, IdTimes({kNow - 60'000, kNow - 5000}));
   EXPECT_EQ(Check(index, V7(kNow - 5000, 1)), "REQUEST_ID_EXPIRED");
   EXPECT_EQ(Check(index, V7(kNow, 1)), "(ok)");
 }

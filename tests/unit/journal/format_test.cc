@@ -92,7 +92,9 @@ TEST(RecordCodec, ARecordThatLeavesItsSegmentIsNone) {
 }
 
 TEST(FooterCodec, ShowsEveryRecordAndItsPlace) {
-  const SegmentHeader segment{.id = 3, .first = 10, .epoch = 2, .salt = 4, .bytes = 1 << 20};
+  SegmentHeader segment{.id = 3, .first = 10, .epoch = 2, .salt = 4, .bytes = 1 << 20};
+  segment.ids_before.Add(1'700'000'000'000);
+  segment.ids_before.Add(1'800'000'000'000);
   FooterBuilder builder(segment);
   std::vector<std::pair<RecordHeader, RecordPlace>> records;
   uint64_t at = kSegmentHeaderBytes;
@@ -105,7 +107,11 @@ TEST(FooterCodec, ShowsEveryRecordAndItsPlace) {
     builder.Add(header, records.back().second);
     at += length;
   }
-  const std::string file = builder.Finish();
+  const std::string file = builder.Finish(4711);
+  const auto info = CheckFooter(file);
+  ASSERT_TRUE(info.ok()) << info.status();
+  EXPECT_EQ(info->run_ms, 4711);
+  EXPECT_EQ(info->ids_before, segment.ids_before);
   size_t next = 0;
   ASSERT_TRUE(VisitFooter(file, [&](const RecordHeader& header, const RecordPlace& place) {
                 ExpectEqual(header, records[next].first);
@@ -187,7 +193,7 @@ class GoldenTest : public JournalTest {
   class FixedClock final : public Clock {
    public:
     explicit FixedClock(Clock& clock) : clock_(clock) {}
-    int64_t MonotonicNs() override { return clock_.MonotonicNs(); }
+    int64_t MonotonicNs() override { return 5'000'000; }
     int64_t WallMs() override { return 1'700'000'000'123; }
     TimerId Schedule(int64_t delay_ns, absl::AnyInvocable<void()> fire) override {
       return clock_.Schedule(delay_ns, std::move(fire));
@@ -223,6 +229,7 @@ class GoldenTest : public JournalTest {
         rename.new_path = "new/name";
         rename.base = {PathKind::kFile, 100};
         rename.flags = kRecordExisted;
+        rename.request_id = MakeUuidV7(1'700'000'000'000, 1, 2);
         journal().Append({rename});
         WaitDurable(5);
         manifest_ = disk_.ReadFile("/var/journal/MANIFEST").value_or("");
@@ -234,6 +241,27 @@ class GoldenTest : public JournalTest {
     segment_ = ReadSegment(1);
     footer_ = disk_.ReadFile(FooterPath(1)).value_or("");
     Kill();
+  }
+
+  void ExpectRead(const std::string& kind) {
+    disk_.WriteFile(SegmentPath(1), FromHex(Golden(kind + "segment")));
+    disk_.WriteFile("/var/journal/MANIFEST", FromHex(Golden("manifest")));
+    Open(5);
+    EXPECT_EQ(Visited(), Range(1, 5));
+    EXPECT_EQ(process_->visited[4].first.new_path, "new/name");
+    EXPECT_EQ(process_->visited[4].first.base, (PathState{PathKind::kFile, 100}));
+    ExpectReadable(1, 1, 100);
+    ExpectReadable(2, 4, 50);
+    EXPECT_EQ(journal().recovery().epoch, 2u);
+
+    std::vector<Sequence> in_footer;
+    ASSERT_TRUE(VisitFooter(FromHex(Golden(kind + "footer")), [&](const RecordHeader& header,
+                                                                  const RecordPlace& place) {
+                  ExpectEqual(header, process_->visited[in_footer.size()].first);
+                  EXPECT_EQ(place, process_->visited[in_footer.size()].second);
+                  in_footer.push_back(header.sequence);
+                }).ok());
+    EXPECT_EQ(in_footer, Range(1, 5));
   }
 
   FixedClock clock_{world_.clock()};
@@ -250,26 +278,10 @@ TEST_F(GoldenTest, TodaysWriterProducesTheBytesOfVersion1) {
   EXPECT_EQ(ToHex(manifest_), Golden("manifest"));
 }
 
-TEST_F(GoldenTest, FilesOfVersion1AreRead) {
-  disk_.WriteFile(SegmentPath(1), FromHex(Golden("segment")));
-  disk_.WriteFile("/var/journal/MANIFEST", FromHex(Golden("manifest")));
-  Open(5);
-  EXPECT_EQ(Visited(), Range(1, 5));
-  EXPECT_EQ(process_->visited[4].first.new_path, "new/name");
-  EXPECT_EQ(process_->visited[4].first.base, (PathState{PathKind::kFile, 100}));
-  ExpectReadable(1, 1, 100);
-  ExpectReadable(2, 4, 50);
-  EXPECT_EQ(journal().recovery().epoch, 2u);
+// What was written before segments and footers said run times and id times.
+TEST_F(GoldenTest, TheFirstFilesOfVersion1AreRead) { ExpectRead("first_"); }
 
-  std::vector<Sequence> in_footer;
-  ASSERT_TRUE(VisitFooter(FromHex(Golden("footer")), [&](const RecordHeader& header,
-                                                         const RecordPlace& place) {
-                ExpectEqual(header, process_->visited[in_footer.size()].first);
-                EXPECT_EQ(place, process_->visited[in_footer.size()].second);
-                in_footer.push_back(header.sequence);
-              }).ok());
-  EXPECT_EQ(in_footer, Range(1, 5));
-}
+TEST_F(GoldenTest, FilesOfVersion1AreRead) { ExpectRead(""); }
 
 }  // namespace
 }  // namespace tandem

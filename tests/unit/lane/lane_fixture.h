@@ -191,6 +191,7 @@ class LaneFixture : public testing::Test, private Journal::Listener {
   std::map<Sequence, internal::v1::ParkedWrite> parked_;  // as core knows them
   std::map<Sequence, bool> durable_;
   Sequence checkpoint_ = 0;
+  int64_t complete_ns_ = 0;  // what core says with its tails
   std::unique_ptr<Journal> journal_;
 
  private:
@@ -203,6 +204,7 @@ class LaneFixture : public testing::Test, private Journal::Listener {
     message.mutable_tail()->set_durable(journal_->tail().durable);
     message.mutable_tail()->set_segment(journal_->tail().segment);
     message.mutable_tail()->set_segment_first(journal_->tail().segment_first);
+    message.set_complete_ns(complete_ns_);
     channel_->Send(std::move(message));
   }
   void Take(const LaneMessage& message) {

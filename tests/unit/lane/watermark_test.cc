@@ -67,21 +67,16 @@ std::map<Sequence, ParkedWrite> ParkedAt(Sequence sequence, int64_t wall_ms, std
 }
 
 TEST(WatermarkPoint, EndsBeforeTheOldestWriteThatIsNotThere) {
-  const WatermarkPoint point =
-      WatermarkPointOf({.settled = 40, .oldest_unsettled_ms = 1'000, .newest_read_ms = 9'000}, {});
+  const WatermarkPoint point = WatermarkPointOf({.settled = 40, .complete_ms = 999}, {});
   EXPECT_EQ(point.sequence, 40u);
-  EXPECT_EQ(point.complete_ms, 999);  // another record may have the same millisecond
+  EXPECT_EQ(point.complete_ms, 999);
   EXPECT_FALSE(point.at_tail);
-}
-
-TEST(WatermarkPoint, WithNothingMissingOfWhatWasReadItEndsWithThat) {
-  EXPECT_EQ(WatermarkPointOf({.settled = 40, .newest_read_ms = 9'000}, {}).complete_ms, 8'999);
   EXPECT_TRUE(WatermarkPointOf({.settled = 40, .at_tail = true}, {}).at_tail);
 }
 
 TEST(WatermarkPoint, AParkedWriteHoldsItBack) {
   const WatermarkPoint point = WatermarkPointOf(
-      {.settled = 40, .at_tail = true, .newest_read_ms = 9'000}, ParkedAt(17, 500, "EACCES"));
+      {.settled = 40, .at_tail = true, .complete_ms = 9'000}, ParkedAt(17, 500, "EACCES"));
   EXPECT_EQ(point.sequence, 16u);
   EXPECT_EQ(point.complete_ms, 499);
   EXPECT_FALSE(point.at_tail);
@@ -92,9 +87,8 @@ TEST(WatermarkPoint, AParkedWriteHoldsItBack) {
 TEST(WatermarkPoint, ASkippedWriteHoldsItBackAndMakesItInconsistent) {
   std::map<Sequence, ParkedWrite> skipped = ParkedAt(17, 500, "EACCES");
   skipped.at(17).skip = SkipNote{.reason = "ticket 4711"};
-  const WatermarkPoint point =
-      WatermarkPointOf({.settled = 40, .at_tail = true, .newest_read_ms = 9'000},
-                       ParkedAt(30, 800, "EACCES"), skipped);
+  const WatermarkPoint point = WatermarkPointOf(
+      {.settled = 40, .at_tail = true, .complete_ms = 9'000}, ParkedAt(30, 800, "EACCES"), skipped);
   EXPECT_EQ(point.sequence, 16u);
   EXPECT_EQ(point.complete_ms, 499);
   EXPECT_FALSE(point.at_tail);
