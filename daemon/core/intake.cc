@@ -148,6 +148,9 @@ bool Intake::Settle(IntakeWrite& write, std::vector<std::string>& unknown, absl:
     }
   }
   Decision decision = sequencer_.Decide(write.operations, write.upload);
+  if (decision.kind == Decision::Kind::kUnknown && FillFromParked(decision.unknown)) {
+    decision = sequencer_.Decide(write.operations, write.upload);
+  }
   switch (decision.kind) {
     case Decision::Kind::kUnknown:
       unknown = std::move(decision.unknown);

@@ -118,6 +118,8 @@ class Intake {
               Sequence& depends_on);
   void Journalize(IntakeWrite& write, std::vector<Record> records);
   void Refuse(IntakeWrite& write, absl::Status refusal, Sequence depends_on);
+  // True: one or more of them are known now.
+  bool FillFromParked(const std::vector<std::string>& unknown);
   // What lanes can answer for may be forgotten.
   void SettleStates();
   void Enqueue(IntakeWrite write, const std::vector<std::string>& unknown);

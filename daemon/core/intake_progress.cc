@@ -4,6 +4,7 @@
 
 #include "daemon/base/reason.h"
 #include "daemon/core/intake.h"
+#include "daemon/core/parked_overlay.h"
 #include "daemon/model/path.h"
 
 namespace tandem {
@@ -24,6 +25,15 @@ absl::string_view DecidingPart(absl::string_view path, const internal::v1::PathA
     prefixes.erase(prefixes.begin());
   }
   return prefixes.front();
+}
+
+std::vector<PathState> ComponentsOf(const internal::v1::PathAnswer& answer) {
+  std::vector<PathState> components;
+  for (const auto& component : answer.components()) {
+    components.push_back(
+        {static_cast<PathKind>(std::min<uint32_t>(component.kind(), 3)), component.size()});
+  }
+  return components;
 }
 
 absl::Status NotFound() {
@@ -238,11 +248,34 @@ void Intake::SettleStates() {
 void Intake::OnAnswer(size_t lane, const internal::v1::PathAnswer& answer) {
   const TargetProgress& target = progress_.target(lane);
   const std::string* path = questions_.PathOf(answer.id());
-  const bool usable =
-      path != nullptr && target.known() && !target.IsDisturbed(DecidingPart(*path, answer));
-  for (const Ticket ticket : questions_.OnAnswer(lane, answer, usable)) ready_.push_back(ticket);
+  std::optional<std::vector<PathState>> found;
+  if (answer.error().empty()) found = ComponentsOf(answer);
+  if (path == nullptr || !target.known()) {
+    found.reset();
+  } else if (!found.has_value() || target.IsDisturbed(DecidingPart(*path, answer))) {
+    found = WithParked(target, *path, found);
+  }
+  for (const Ticket ticket : questions_.OnAnswer(lane, answer.id(), found)) {
+    ready_.push_back(ticket);
+  }
   questions_.AskMore(lane);
   RunReady();
+}
+
+// What is parked or skipped on all targets is known without asking: a target may be down for long.
+bool Intake::FillFromParked(const std::vector<std::string>& unknown) {
+  bool filled = false;
+  for (const std::string& path : unknown) {
+    for (size_t i = 0; i < progress_.size(); ++i) {
+      const TargetProgress& target = progress_.target(i);
+      if (!target.known() || target.checkpoint() < states_.forgotten()) continue;
+      const auto components = WithParked(target, path, std::nullopt);
+      if (!components.has_value()) continue;
+      filled = states_.Fill(path, *components, journal_->appended()) || filled;
+      break;
+    }
+  }
+  return filled;
 }
 
 void Intake::StopSequencing() {

@@ -73,9 +73,8 @@ void PathQuestions::Drop(Ticket ticket) {
   }
 }
 
-std::vector<Ticket> PathQuestions::OnAnswer(size_t lane, const internal::v1::PathAnswer& answer,
-                                            bool usable) {
-  const QuestionId id = answer.id();
+std::vector<Ticket> PathQuestions::OnAnswer(size_t lane, uint64_t id,
+                                            const std::optional<std::vector<PathState>>& found) {
   const auto it = questions_.find(id);
   if (it == questions_.end()) return {};
   Question& question = it->second;
@@ -83,16 +82,11 @@ std::vector<Ticket> PathQuestions::OnAnswer(size_t lane, const internal::v1::Pat
     AskOne(lane, id, question);
     return {};
   }
-  if (!usable || !answer.error().empty() || !CanKnow(lane, question)) {
+  if (!found.has_value() || !CanKnow(lane, question)) {
     AskAgainLater(lane, id);
     return {};
   }
-  std::vector<PathState> components;
-  for (const auto& component : answer.components()) {
-    components.push_back(
-        {static_cast<PathKind>(std::min<uint32_t>(component.kind(), 3)), component.size()});
-  }
-  if (!states_.Fill(question.path, components, question.asked_at)) {
+  if (!states_.Fill(question.path, *found, question.asked_at)) {
     question.asked_at = asker_.appended();
     AskOne(lane, id, question);
     return {};

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,10 +45,10 @@ class PathQuestions {
   // It waits for nothing any more.
   void Drop(Ticket ticket);
 
-  // A lane's answer. `usable`: nothing is parked there that would count. Returns who has to look
-  // again.
-  [[nodiscard]] std::vector<Ticket> OnAnswer(size_t lane, const internal::v1::PathAnswer& answer,
-                                             bool usable);
+  // A lane's answer to `id`: components of the path from the top that exist; nullopt: it is of no
+  // use. Returns who has to look again.
+  [[nodiscard]] std::vector<Ticket> OnAnswer(size_t lane, uint64_t id,
+                                             const std::optional<std::vector<PathState>>& found);
   // The lane is there (again) and knows nothing of earlier questions.
   void OnLaneAttached(size_t lane);
   // It may take more questions.

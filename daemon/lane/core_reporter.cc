@@ -49,6 +49,8 @@ internal::v1::ParkedWrite ToMessage(const ParkedWrite& write) {
   message.set_new_path(write.header.new_path);
   message.set_type(static_cast<uint32_t>(write.header.type));
   message.set_attempts(write.attempts);
+  message.set_result_size(write.header.result_size);
+  message.set_existed(write.header.base.kind == PathKind::kFile);
   if (write.skip.has_value()) ToMessage(*write.skip, message.mutable_skip());
   return message;
 }

@@ -188,7 +188,7 @@ TEST_F(Rule03PathState, AnAnswerIsOverlaidWithTheWritesInFlight) {
   EXPECT_EQ(Run(PutOf("d"))->reason(), "PATH_IS_DIRECTORY");
 }
 
-TEST_F(Rule03PathState, ATargetWhereThePathIsParkedIsNotBelieved) {
+TEST_F(Rule03PathState, WhereThePathIsParkedTheParkedWriteCounts) {
   options.targets[0].saved_checkpoint = options.targets[1].saved_checkpoint = 1;
   Record put;
   put.sequence = 1;
@@ -202,14 +202,9 @@ TEST_F(Rule03PathState, ATargetWhereThePathIsParkedIsNotBelieved) {
   // Applied on local; parked on corebank, where something else is at the path.
   core->AttachLane("corebank", corebank.Connect());
   corebank.Reset();
-  corebank.Hello(1, {}, {FakeLane::Parked(1, "d/f")});
+  corebank.Hello(1, {}, {FakeLane::Parked(1, "d/f", "", 50)});
   corebank.tree["d"] = {.kind = PathKind::kFile, .size = 1};
   const OutcomePtr outcome = Do(AppendOf("d/f"));
-  Settle();
-  EXPECT_EQ(journal->records().size(), 1u);
-  local.tree["d"] = {.kind = PathKind::kDirectory};
-  local.tree["d/f"] = {.kind = PathKind::kFile, .size = 50};
-  Attach(local, "local", 1);
   Settle();
   ASSERT_EQ(journal->records().size(), 2u);
   EXPECT_EQ(journal->last().offset, 50u);

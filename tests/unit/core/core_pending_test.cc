@@ -125,12 +125,105 @@ TEST_F(CorePending, DivergedPathsAreCountedOnceWhateverTheyLack) {
 TEST_F(CorePending, ATargetIsNotBelievedAboutAPathThatIsDivergedThere) {
   Run(PutOf("x"));
   Apply(1);
-  Tell(local, Skipped(1, {"p"}));
+  auto skipped = Skipped(1, {"p"});
+  skipped.set_result_size(3);
+  Tell(local, skipped);
   local.tree["p"] = {.kind = PathKind::kFile, .size = 7};
   corebank.tree["p"] = {.kind = PathKind::kFile, .size = 3};
   const OutcomePtr outcome = Run(AppendOf("p", "four"));
   ASSERT_TRUE(outcome->ok()) << outcome->reason();
   EXPECT_EQ(outcome->result().offset, 3u);
+}
+
+// After a restart nothing of it is in memory, and no target has it.
+class DivergedEverywhere : public CorePending {
+ protected:
+  // Records 1 to 9 are on both targets, but for those given, which both lack.
+  void RestartWith(const std::vector<internal::v1::ParkedWrite>& lacking) {
+    for (int i = 0; i < 9; ++i) Run(PutOf("x"));
+    Apply(9);
+    const std::vector<Record> kept = journal->records();
+    core.reset();
+    world.Poll();
+    StartWithoutLanes(kept);
+    const auto attach = [&](FakeLane& lane, const std::string& name) {
+      core->AttachLane(name, lane.Connect());
+      lane.Reset();
+      lane.Hello(9, {}, lacking);
+    };
+    attach(local, "local");
+    attach(corebank, "corebank");
+    world.Poll();
+  }
+  static internal::v1::ParkedWrite Lacking(Sequence sequence, RecordType type,
+                                           const std::string& path, uint64_t size) {
+    auto write = Skipped(sequence, {path});
+    write.set_type(static_cast<uint32_t>(type));
+    write.set_result_size(size);
+    return write;
+  }
+  std::string ReasonOf(Operation operation) { return Run(std::move(operation))->reason(); }
+};
+
+TEST_F(DivergedEverywhere, APutAndADeleteOfTheWholeFileAreAcceptedWhateverTheTargetsSay) {
+  RestartWith({Lacking(1, RecordType::kPut, "p", 100), Lacking(2, RecordType::kPut, "d/q", 5),
+               Lacking(3, RecordType::kDelete, "gone", 0)});
+  SetTree("p", PathKind::kDirectory);
+  local.answering = corebank.answering = false;
+  EXPECT_EQ(ReasonOf(PutOf("p", "new")), "(ok)");
+  EXPECT_EQ(ReasonOf(DeleteOf("d/q")), "(ok)");
+  EXPECT_EQ(ReasonOf(PutOf("d/q", "new")), "(ok)");
+  local.answering = corebank.answering = true;
+  EXPECT_EQ(ReasonOf(PutOf("gone", "new")), "(ok)");
+}
+
+TEST_F(DivergedEverywhere, WhatNeedsTheStateGetsThatOfTheJournal) {
+  RestartWith({Lacking(1, RecordType::kPut, "p", 100), Lacking(2, RecordType::kAppend, "p", 110),
+               Lacking(3, RecordType::kDelete, "gone", 0),
+               Lacking(4, RecordType::kPut, "new/dir/file", 7)});
+  SetTree("p", PathKind::kFile, 77);
+  SetTree("gone", PathKind::kFile, 9);
+  const OutcomePtr append = Run(AppendOf("p", "x"));
+  ASSERT_TRUE(append->ok()) << append->reason();
+  EXPECT_EQ(append->result().offset, 110u);
+  EXPECT_EQ(ReasonOf(PutOf("p", "x", /*if_absent=*/true)), "PATH_EXISTS");
+  EXPECT_EQ(ReasonOf(TruncateOf("gone", 1)), "PATH_NOT_FOUND");
+  EXPECT_EQ(ReasonOf(RenameOf("gone", "elsewhere")), "PATH_NOT_FOUND");
+  EXPECT_EQ(ReasonOf(PutOf("gone", "x", /*if_absent=*/true)), "(ok)");
+  EXPECT_EQ(ReasonOf(PutOf("new/dir")), "PATH_IS_DIRECTORY");
+  EXPECT_EQ(ReasonOf(PutOf("p/below")), "PARENT_NOT_DIRECTORY");
+  EXPECT_EQ(ReasonOf(PutOf("new/dir/other")), "(ok)");
+}
+
+TEST_F(DivergedEverywhere, BothEndsOfARenameAreKnown) {
+  auto rename = Lacking(3, RecordType::kRename, "from", 12);
+  rename.set_new_path("to");
+  rename.mutable_skip()->add_diverged("to");
+  RestartWith({rename});
+  SetTree("from", PathKind::kFile, 12);
+  EXPECT_EQ(ReasonOf(TruncateOf("from", 0)), "PATH_NOT_FOUND");
+  const OutcomePtr append = Run(AppendOf("to", "x"));
+  ASSERT_TRUE(append->ok()) << append->reason();
+  EXPECT_EQ(append->result().offset, 12u);
+}
+
+// Parked is no different: it will come, in its place.
+TEST_F(DivergedEverywhere, WhatIsParkedEverywhereCountsToo) {
+  auto write = FakeLane::Parked(5, "p");
+  write.set_result_size(40);
+  RestartWith({write});
+  const OutcomePtr append = Run(AppendOf("p", "x"));
+  ASSERT_TRUE(append->ok()) << append->reason();
+  EXPECT_EQ(append->result().offset, 40u);
+}
+
+TEST_F(DivergedEverywhere, APathOfWhichNothingIsKnownIsUnknownStill) {
+  RestartWith({Lacking(3, RecordType::kDelete, "dir/gone", 0)});
+  local.answer_error = corebank.answer_error = "Input/output error";
+  const OutcomePtr put = Do(PutOf("dir/gone"));
+  Settle();
+  world.RunFor(6 * kSimSecond);
+  EXPECT_EQ(put->reason(), "PATH_STATE_UNKNOWN");
 }
 
 TEST_F(CorePending, AllPendingWritesAreListedInTheirOrderPageByPage) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "daemon/core/core.h"
+#include "daemon/journal/record.h"
 #include "daemon/model/path.h"
 
 namespace tandem {
@@ -72,17 +73,21 @@ class FakeLane {
     Send(std::move(message));
   }
   static internal::v1::ParkedWrite Parked(Sequence sequence, const std::string& path,
-                                          const std::string& new_path = "") {
+                                          const std::string& new_path = "", uint64_t size = 4) {
     internal::v1::ParkedWrite parked;
     parked.set_new_path(new_path);
     parked.set_sequence(sequence);
     parked.set_path(path);
     parked.set_error("Is a directory");
+    parked.set_type(
+        static_cast<uint32_t>(new_path.empty() ? RecordType::kPut : RecordType::kRename));
+    parked.set_result_size(size);
     return parked;
   }
-  void Park(Sequence sequence, const std::string& path, const std::string& new_path = "") {
+  void Park(Sequence sequence, const std::string& path, const std::string& new_path = "",
+            uint64_t size = 4) {
     internal::v1::LaneMessage message;
-    *message.add_parked() = Parked(sequence, path, new_path);
+    *message.add_parked() = Parked(sequence, path, new_path, size);
     Send(std::move(message));
   }
   void Unpark(Sequence sequence) {
