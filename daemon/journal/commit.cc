@@ -100,6 +100,7 @@ void JournalImpl::MoveDurable(int64_t sync_ns) {
   }
   const uint64_t bytes = group.bytes.size();
   durable_ = group.last;
+  ids_.Add(group.ids);
   end_ += bytes;
   pending_bytes_ -= bytes;
   active.last = durable_;

@@ -177,7 +177,7 @@ void JournalImpl::Append(std::vector<Record> records) {
   for (Record& record : records) {
     TANDEM_CHECK(record.sequence == appended_ + 1);
     if (record.wall_time_ms == 0) record.wall_time_ms = env_.clock.WallMs();
-    NoteId(record, &ids_);
+    NoteId(record, &group.ids);
     record.payload_crc32c = Crc32c(record.payload);
     if (record.type == RecordType::kUploadChunk) {
       group.chunks.emplace_back(record.sequence, group.starts.size());

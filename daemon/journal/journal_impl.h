@@ -79,6 +79,7 @@ class JournalImpl : public std::enable_shared_from_this<JournalImpl> {
     std::vector<uint32_t> starts;  // of the records in `bytes`
     Sequence first = 0;
     Sequence last = 0;
+    IdTimes ids;
     std::vector<std::pair<Sequence, size_t>> chunks;  // upload chunks: index in `starts`
   };
 
@@ -132,7 +133,7 @@ class JournalImpl : public std::enable_shared_from_this<JournalImpl> {
   int64_t run_at_begin_ms_ = 0;
   int64_t begun_ns_ = 0;       // monotonic
   int64_t marked_run_ms_ = 0;  // the newest that a mark or a header says
-  IdTimes ids_;                // of all records ever
+  IdTimes ids_;                // of all records that were ever durable
 
   std::deque<Group> groups_;  // the front one may be under way
   bool front_under_way_ = false;

@@ -27,6 +27,27 @@ class RunTime : public JournalTest {
   }
 };
 
+// The segment that a failed sync starts holds its records' ids itself: none is forgotten.
+TEST_F(RunTime, WhatWaitedForAFailedSyncIsNotForgotten) {
+  OpenAndStart();
+  const int64_t before_ms = world_.wall_ms();
+  for (int i = 0; i < 2; ++i) {
+    disk_.Inject({.kind = IoKind::kSync, .error = EIO, .path = "segments/"});
+    Record record = MakeRecord(journal().next_sequence(), 3000);
+    record.request_id = MakeUuidV7(world_.wall_ms(), record.sequence, 1);
+    journal().Append({record});
+    WaitDurable(journal().appended());
+    world_.RunFor(kSimSecond);
+  }
+  SetCheckpoints(journal().tail().durable);
+  world_.RunFor(kSimSecond);
+  Kill();
+  OpenAndStart();
+  for (int64_t ms = before_ms; ms <= world_.wall_ms(); ms += 10) {
+    ASSERT_FALSE(IsForgotten(ms)) << ms - before_ms;
+  }
+}
+
 TEST_F(RunTime, AJumpForwardRetiresNothingEarly) {
   OpenAndStart();
   FillTo(3);
