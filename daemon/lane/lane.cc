@@ -81,6 +81,9 @@ class Lane::Impl {
   std::optional<Dispatcher> dispatcher_;
   LaneState loaded_;
   JournalTail tail_;
+  // The first that core said. Core had said no more to any predecessor, so none of them has started
+  // anything beyond it.
+  Sequence first_durable_ = 0;
   Sequence wanted_ = 0;
   int64_t complete_ns_ = 0;  // monotonic: the target has what was accepted before; 0: unknown
   bool has_lock_ = false;
@@ -154,7 +157,7 @@ Awaitable<absl::Status> Lane::Impl::Follow() {
   if (!stopping_ && status.ok()) {
     dispatcher_.emplace(DispatcherParts{env_, options_, reader_, *checkpointer_, *parked_, *keeper_,
                                         reporter_, counters_},
-                        loaded_.generation, loaded_.started_limit);
+                        loaded_.generation, std::min(loaded_.started_limit, first_durable_));
     // What core said while the reader was being positioned.
     reader_.Advance(tail_);
     dispatcher_->SetWanted(wanted_);
@@ -216,6 +219,7 @@ WatermarkPoint Lane::Impl::PointNow() const {
 
 void Lane::Impl::OnMessage(CoreMessage message) {
   if (message.has_tail() && message.tail().durable() >= tail_.durable) {
+    if (tail_.segment == 0) first_durable_ = message.tail().durable();
     tail_ = {.durable = message.tail().durable(),
              .segment = message.tail().segment(),
              .segment_first = message.tail().segment_first()};
