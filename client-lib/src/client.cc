@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "call.h"
+#include "check.h"
 #include "convert.h"
 #include "start.h"
 #include "state.h"
@@ -81,6 +82,9 @@ absl::Status Client::WaitReady(absl::Duration limit) {
 void Client::WriteAsync(Operation operation, const CallOptions& options, WriteCallback done) {
   Call::Setup setup = SetupOf(*state_, options, Kind::kWrite);
   const std::string id = setup.limits.request_id;
+  if (absl::Status status = CheckOperation(operation, id); !status.ok()) {
+    return FailLater(*state_, std::move(status), std::move(done));
+  }
   v1::WriteRequest request = ToWriteRequest(std::move(operation), id, LevelOf(*state_, options),
                                             state_->options().checksum);
   StartUnary<v1::WriteRequest, v1::WriteResponse>(
@@ -127,6 +131,9 @@ void Client::WriteBatchAsync(std::vector<Operation> operations, const CallOption
                              WriteCallback done) {
   Call::Setup setup = SetupOf(*state_, options, Kind::kWrite);
   const std::string id = setup.limits.request_id;
+  if (absl::Status status = CheckPaths(operations, id); !status.ok()) {
+    return FailLater(*state_, std::move(status), std::move(done));
+  }
   v1::WriteBatchRequest request =
       ToBatchRequest(std::move(operations), id, LevelOf(*state_, options));
   StartUnary<v1::WriteBatchRequest, v1::WriteBatchResponse>(
@@ -147,6 +154,10 @@ void Client::UploadAsync(UploadSpec spec, std::unique_ptr<UploadSource> source,
                          const CallOptions& options, WriteCallback done) {
   Call::Setup setup = SetupOf(*state_, options, Kind::kWrite);
   setup.wait_bounds_attempt = false;
+  const std::string& id = setup.limits.request_id;
+  if (absl::Status status = CheckPath(spec.path, id); !status.ok()) {
+    return FailLater(*state_, std::move(status), std::move(done));
+  }
   std::make_shared<UploadCall>(std::move(setup), std::move(spec), LevelOf(*state_, options),
                                std::move(source), std::move(done))
       ->Start();

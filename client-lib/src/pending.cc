@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "absl/strings/strip.h"
+#include "check.h"
 #include "convert.h"
 #include "start.h"
 
@@ -82,6 +83,7 @@ absl::StatusOr<PendingList> Client::ListPending(std::string target, uint32_t pag
 
 absl::StatusOr<PendingResult> Client::RetryPending(const PendingChoice& choice,
                                                    const CallOptions& options) {
+  if (absl::Status status = CheckPath(choice.path, ""); !status.ok()) return status;
   auto request = ToRequest<v1::RetryPendingRequest>(choice);
   request.set_all(choice.path.empty() && choice.sequences.empty());
   return Blocking<PendingResult>([&](auto done) {
@@ -96,6 +98,7 @@ absl::StatusOr<PendingResult> Client::RetryPending(const PendingChoice& choice,
 absl::StatusOr<PendingResult> Client::SkipPending(const PendingChoice& choice, std::string reason,
                                                   std::string requested_by,
                                                   const CallOptions& options) {
+  if (absl::Status status = CheckPath(choice.path, ""); !status.ok()) return status;
   auto request = ToRequest<v1::SkipPendingRequest>(choice);
   request.set_reason(std::move(reason));
   request.set_requested_by(std::move(requested_by));

@@ -53,6 +53,14 @@ inline Call::Setup SetupOf(ClientState& state, const CallOptions& options, Kind 
   return setup;
 }
 
+// Hands over what was found before anything was sent: not inside the caller's call.
+template <typename Done>
+void FailLater(ClientState& state, absl::Status status, Done done) {
+  state.scheduler().RunAfter(
+      absl::ZeroDuration(),
+      [status = std::move(status), done = std::move(done)]() mutable { done(std::move(status)); });
+}
+
 // Starts a call whose response FromWire turns into the caller's result.
 template <typename Request, typename Response, typename Stub, typename Method, typename Convert,
           typename Done>

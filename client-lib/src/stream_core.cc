@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "call.h"
+#include "check.h"
 #include "convert.h"
 #include "retry.h"
 #include "stream_session.h"
@@ -46,6 +47,7 @@ bool StreamCore::HasRoom(size_t bytes) const {
 absl::StatusOr<std::string> StreamCore::Send(std::vector<Operation> operations, WriteCallback done,
                                              std::string request_id, bool wait) {
   if (operations.empty()) return absl::InvalidArgumentError("no operations");
+  if (absl::Status status = CheckPaths(operations, request_id); !status.ok()) return status;
   size_t bytes = 0;
   for (const Operation& operation : operations) bytes += operation.data.size();
   std::unique_lock lock(mutex_);

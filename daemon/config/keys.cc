@@ -153,7 +153,7 @@ void AddJournalKeys(std::vector<Key>& keys) {
                       "Age of the oldest write that such a target may lack"));
   keys.push_back(Time("heartbeat_interval", &S::heartbeat_interval, "1s", 0, kHour,
                       "Nobody wrote for this long: a heartbeat goes to every target, so that its "
-                      "lag in seconds stays true. 0: none"));
+                      "lag in seconds stays true. 0s: none"));
 }
 
 void AddLaneKeys(std::vector<Key>& keys) {

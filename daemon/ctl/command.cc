@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <iostream>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
 namespace tandem::ctl {
@@ -120,6 +121,15 @@ ExitCode Report(const Globals& globals, const absl::Status& status) {
   }
   if (!hint.empty()) std::cerr << "  " << hint << "\n";
   return code;
+}
+
+CLI::Validator WholeNumber() {
+  return {[](const std::string& text) -> std::string {
+            uint64_t number = 0;
+            const bool digits = text.find_first_not_of("0123456789") == std::string::npos;
+            return digits && absl::SimpleAtoi(text, &number) ? "" : text + " is no whole number";
+          },
+          ""};
 }
 
 absl::StatusOr<std::string> ReadAll(const std::string& file, size_t max_bytes) {

@@ -51,6 +51,9 @@ struct Globals {
 // A file, "-" for standard input, at most `max_bytes`.
 [[nodiscard]] absl::StatusOr<std::string> ReadAll(const std::string& file, size_t max_bytes);
 
+// A whole number of an option or argument: CLI11 takes -1 for a very large one.
+[[nodiscard]] CLI::Validator WholeNumber();
+
 // Each adds its subcommands to `app`; one that was given on the command line sets `*run`.
 // `globals` is filled in when `run` is called and outlives it.
 using Run = std::function<ExitCode()>;

@@ -15,7 +15,8 @@ Awaitable<void> Work(Env& env, const std::string& directory, const DirectoryWork
                      absl::Status* result) {
   auto opened = co_await env.files.Open(kNoFile, directory, O_RDONLY | O_DIRECTORY);
   if (!opened.ok()) {
-    *result = opened.status();
+    // Not NOT_FOUND: that is what `work` says of what is not in the directory.
+    *result = absl::FailedPreconditionError(opened.status().message());
     co_return;
   }
   *result = co_await work(env, *opened);

@@ -100,7 +100,8 @@ std::shared_ptr<Choice> AddChoice(CLI::App* command) {
   auto choice = std::make_shared<Choice>();
   command->add_option("target", choice->writes.target, "its name, like corebank")->required();
   command->add_option("--path", choice->writes.path, "the parked writes of this path");
-  command->add_option("--sequence", choice->writes.sequences, "these writes; may be repeated");
+  command->add_option("--sequence", choice->writes.sequences, "these writes; may be repeated")
+      ->check(WholeNumber());
   return choice;
 }
 

@@ -2,6 +2,7 @@
 #include <boost/json.hpp>
 #include <iostream>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "daemon/ctl/command.h"
 #include "daemon/ctl/local_files.h"
@@ -54,7 +55,7 @@ absl::Status Explain(const absl::Status& status, const Arguments& arguments) {
   if (status.code() == absl::StatusCode::kNotFound && !arguments.init) {
     absl::StrAppend(&message, "; make it a target with: tandemctl target init ",
                     arguments.directory, " --name NAME");
-  } else if (status.code() == absl::StatusCode::kFailedPrecondition) {
+  } else if (arguments.init && absl::StrContains(status.message(), "not empty")) {
     absl::StrAppend(&message, "; is this the right directory? then add --even-if-not-empty");
   } else if (status.code() == absl::StatusCode::kAlreadyExists) {
     absl::StrAppend(&message, "; see it with: tandemctl target show ", arguments.directory);

@@ -116,7 +116,9 @@ void AddDataCommands(CLI::App* app, const Globals& globals, Run* run) {
                 WithData([](const Arguments& a, std::string data, uint32_t mode) {
                   return client::Operation::WriteAt(a.path, a.number, std::move(data), mode);
                 }));
-  command->add_option("offset", write_at->number, "bytes from the file's start")->required();
+  command->add_option("offset", write_at->number, "bytes from the file's start")
+      ->required()
+      ->check(WholeNumber());
   TakesData(command, write_at.get());
 }
 
@@ -129,7 +131,8 @@ void AddWriteCommands(CLI::App* app, const Globals& globals, Run* run) {
   Add(app, "truncate", "Set a file's size", globals, truncate, run,
       [](const Arguments& a) { return client::Operation::Truncate(a.path, a.number); })
       ->add_option("size", truncate->number, "bytes")
-      ->required();
+      ->required()
+      ->check(WholeNumber());
 
   auto rename = std::make_shared<Arguments>();
   CLI::App* command =

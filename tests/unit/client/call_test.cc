@@ -29,6 +29,23 @@ TEST_F(CallTest, PutReturnsWhatTheDaemonSays) {
   EXPECT_EQ(result->request_id, server_.Writes().front().request_id());
 }
 
+// Text on the wire is UTF-8: anything else would be an error without a word.
+TEST_F(CallTest, APathThatIsNotUtf8IsRefusedBeforeItIsSent) {
+  Succeed();
+  for (const char* path : {"\xff", "a/\xc3", "\xc0\xaf", "\xed\xa0\x80", "\xf5\x80\x80\x80",
+                           "\xe0\x80\xaf", "ok/\x80"}) {
+    const absl::Status put = client().Put(path, "x").status();
+    EXPECT_EQ(put.code(), absl::StatusCode::kInvalidArgument) << put;
+    EXPECT_EQ(DetailOf(put).reason, "PATH_BAD_CHARACTER");
+    EXPECT_FALSE(DetailOf(put).outcome_unknown);
+    EXPECT_FALSE(client().Rename("a", path).ok());
+    EXPECT_FALSE(client().WriteBatch({Operation::Put("a", ""), Operation::Delete(path)}).ok());
+    EXPECT_FALSE(client().RetryPending({.target = "t", .path = path}).ok());
+  }
+  EXPECT_TRUE(server_.Writes().empty());
+  EXPECT_TRUE(client().Put("\xc3\xbc\xe2\x9c\x93/\xf0\x9f\x8f\xa6", "x").ok());
+}
+
 TEST_F(CallTest, EachKindOfWriteArrivesAsItself) {
   Succeed();
   ASSERT_TRUE(client().Append("f", "x").ok());

@@ -113,6 +113,26 @@ TEST_F(LocalCommandsTest, TakeOverLetsGoOfTheEpochAndSaysWhoHadIt) {
   EXPECT_FALSE(std::filesystem::exists(target_ + "/.tandem/writers/w/claim-another-instance"));
 }
 
+TEST_F(LocalCommandsTest, ADirectoryThatIsNoneIsNamedAndNothingElseIsSuggested) {
+  std::ofstream(directory_ + "/file") << "x";
+  for (const std::string name : {"/file", "/nowhere"}) {
+    const std::string path = directory_ + name;
+    const std::vector<std::vector<std::string>> commands = {
+        {"target", "show", path},
+        {"target", "init", path, "--name", "x"},
+        {"target", "take-over", path, "--writer", "w"},
+        {"watermark", path}};
+    for (const auto& command : commands) {
+      const CommandResult result = Run(command);
+      EXPECT_EQ(result.exit_code, 1);
+      EXPECT_THAT(result.errors, HasSubstr(name == "/file" ? "Not a directory" : "No such file"));
+      for (const char* hint : {"init ", "--even-if-not-empty", "nobody has"}) {
+        EXPECT_THAT(result.errors, testing::Not(HasSubstr(hint))) << command[1];
+      }
+    }
+  }
+}
+
 // It died before it had the epoch, and would keep the others out for ever.
 TEST_F(LocalCommandsTest, ATakeOverRemovesAClaimToo) {
   Write("w", "claim-some-instance", EncodeEpochFile({.writer = "w", .instance = "some-instance"}));

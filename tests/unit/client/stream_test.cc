@@ -4,6 +4,18 @@
 namespace tandem::client {
 namespace {
 
+// On the wire it would end the stream, with all the other writes, again and again.
+TEST_F(StreamTest, APathThatIsNotUtf8IsRefusedAloneAndTheStreamGoesOn) {
+  server_.OnStream(Serve());
+  std::unique_ptr<WriteStream> stream = Open();
+  SendLines(stream.get(), 2);
+  EXPECT_EQ(stream->Send(Operation::Put("\xff", "x"), Collect()).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  SendLines(stream.get(), 2);
+  ASSERT_TRUE(stream->Close().ok());
+  EXPECT_EQ(daemon_.order(), lines_);
+}
+
 TEST_F(StreamTest, WritesAreSequencedInTheOrderSentAndAllAnswered) {
   server_.OnStream(Serve());
   std::unique_ptr<WriteStream> stream = Open();

@@ -165,16 +165,19 @@ TEST_F(TandemctlTest, AnUnreachableDaemonEndsWith69) {
 }
 
 TEST_F(TandemctlTest, AWrongCommandLineEndsWith2AndSendsNothing) {
-  for (const std::vector<std::string>& arguments :
-       std::vector<std::vector<std::string>>{{},
-                                             {"frobnicate"},
-                                             {"put"},
-                                             {"put", "a", "--data", "x", "--level", "SOME"},
-                                             {"put", "a", "--data", "x", "--timeout", "soon"},
-                                             {"put", "a", "--data", "x", "--request-id", "17"},
-                                             {"put", "a", "--data", "x", "--mode", "0999"},
-                                             {"status", "-o", "xml"},
-                                             {"get", "not-a-key"}}) {
+  for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
+           {},
+           {"frobnicate"},
+           {"put"},
+           {"put", "a", "--data", "x", "--level", "SOME"},
+           {"put", "a", "--data", "x", "--timeout", "soon"},
+           {"put", "a", "--data", "x", "--request-id", "17"},
+           {"put", "a", "--data", "x", "--mode", "0999"},
+           {"truncate", "f", "-1"},
+           {"write-at", "f", "18446744073709551616", "--data", ""},
+           {"retry", "corebank", "--sequence", "-1"},
+           {"status", "-o", "xml"},
+           {"get", "not-a-key"}}) {
     const CommandResult result = Run(arguments);
     EXPECT_EQ(result.exit_code, 2) << testing::PrintToString(arguments);
     EXPECT_THAT(result.errors, Not(IsEmpty()));
