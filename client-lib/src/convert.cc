@@ -81,6 +81,14 @@ TargetStatus ToTarget(const v1::TargetStatus& wire) {
   }
   target.skipped_writes = wire.skipped_writes();
   target.diverged_paths = wire.diverged_paths();
+  if (wire.has_detached()) {
+    const v1::DetachedStatus& detached = wire.detached();
+    target.detached = DetachedStatus{.detached = detached.detached(),
+                                     .since = ToTime(detached.since_time()),
+                                     .missed_paths = detached.missed_paths(),
+                                     .copied_paths = detached.copied_paths(),
+                                     .copied_bytes = detached.copied_bytes()};
+  }
   return target;
 }
 

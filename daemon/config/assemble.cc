@@ -40,6 +40,8 @@ CoreOptions CoreOf(const Settings& s) {
   core.request_id_window_ms = s.request_id_window;
   core.path_state_limit_ms = s.path_state_limit;
   core.heartbeat_interval_ms = s.heartbeat_interval;
+  core.detach_at_cap = s.journal_full_policy == "detach";
+  core.max_missed_paths = s.max_missed_paths;
   core.rpo_refuse = s.rpo_policy == "refuse";
   core.rpo_limit_ms = s.rpo_limit;
   core.journal.directory = s.journal_directory;

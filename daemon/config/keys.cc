@@ -146,6 +146,13 @@ void AddJournalKeys(std::vector<Key>& keys) {
                       "Records are kept this long after they were applied everywhere"));
   keys.push_back(Time("journal_idle_mark", &S::journal_idle_mark, "50ms", 1, 60 * kSecond,
                       "Quiet this long: a durable mark is written"));
+  keys.push_back(
+      Choice("journal_full_policy", &S::journal_full_policy, "refuse", {"refuse", "detach"}, false,
+             "At the cap: refuse writes, or detach the target that lags: keep only the "
+             "paths that it misses, and copy those from another target when it is back"));
+  keys.push_back(Amount("max_missed_paths", K::kCount, &S::max_missed_paths, "262144", 1,
+                        100'000'000,
+                        "Paths that a detached target may miss; with more, writes are refused"));
   keys.push_back(Choice("rpo_policy", &S::rpo_policy, "alert", {"alert", "refuse"}, false,
                         "When a target other than local lags beyond rpo_limit: say so, or refuse "
                         "new writes too"));

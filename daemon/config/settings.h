@@ -52,6 +52,8 @@ struct Settings {
   int64_t journal_retention = 0;
   int64_t journal_idle_mark = 0;
   int64_t heartbeat_interval = 0;
+  std::string journal_full_policy;
+  uint64_t max_missed_paths = 0;
   std::string rpo_policy;
   int64_t rpo_limit = 0;
 

@@ -92,6 +92,17 @@ struct UploadRequest {
   std::optional<uint32_t> crc32c;  // of the whole file, if known
 };
 
+// Of a target that was detached because the journal was at its cap (journal_full_policy: detach).
+struct MissedView {
+  bool detached = false;    // the journal does not wait for it
+  bool incomplete = false;  // it misses paths, or did so below its checkpoint: INCONSISTENT
+  int64_t since_ms = 0;     // wall time of the detachment
+  uint64_t missed_paths = 0;
+  uint64_t copied_paths = 0;  // since core's start
+  uint64_t copied_bytes = 0;
+  std::string reason;  // "" unless one of the two
+};
+
 // What is known of one lane, for status, metrics and health.
 struct TargetView {
   std::string name;
@@ -111,6 +122,7 @@ struct TargetView {
   std::vector<internal::v1::ParkedWrite> skipped;  // at most kMaxParkedShown
   uint64_t skipped_count = 0;                      // of paths that are not equal again since
   uint64_t diverged_paths = 0;
+  MissedView missed;  // incomplete: `checkpoint` and `applied` are what it is complete through
 };
 
 struct CoreView {

@@ -31,6 +31,7 @@ Awaitable<absl::StatusOr<std::unique_ptr<Core>>> Core::Start(Env& env, CoreOptio
   CO_ASSIGN_OR_RETURN(
       std::unique_ptr<Journal> journal,
       co_await Journal::Open(env, std::move(journal_options), witnessed, Journal::Visitor(visit)));
+  CO_RETURN_IF_ERROR(co_await core->LoadMissed());
   core->Begin(std::move(journal));
   co_return std::unique_ptr<Core>(std::move(core));
 }
@@ -42,6 +43,13 @@ CoreImpl::CoreImpl(Env& env, CoreOptions options, Core::Listener* listener)
       progress_(options_.targets),
       intake_(env, options_, progress_, *this),
       uploads_(env, options_, intake_, progress_),
+      detachment_(env, options_, progress_, lanes_,
+                  {.send_tail = [this](size_t lane) { SendTail(lane); },
+                   .changed = [this](size_t lane) { OnMissedChanged(lane); },
+                   .lag_ms =
+                       [this](size_t lane) {
+                         return intake_.LagMs(progress_.target(lane).Lag(intake_.lag()));
+                       }}),
       rates_(progress_.size()),
       completeness_(progress_.size()),
       commands_(env),
@@ -57,6 +65,7 @@ CoreImpl::CoreImpl(Env& env, CoreOptions options, Core::Listener* listener)
                                                 .on_lost =
                                                     [this, i] {
                                                       commands_.OnLaneLost(i);
+                                                      detachment_.OnLost(i);
                                                       NotifyHealth();
                                                       moved_.Notify();
                                                     },
@@ -85,6 +94,7 @@ void CoreImpl::Begin(std::unique_ptr<Journal> journal) {
     if (checkpoint > 0) journal_->SetCheckpoint(progress_.name(i), checkpoint);
   }
   journal_->Start(*this);
+  detachment_.Begin(*journal_);
   uploads_.AbortRecovered();
   heartbeat_.Start();
 }
@@ -206,7 +216,7 @@ void CoreImpl::NotifyHealth() {
 
 bool CoreImpl::LanesAreDone() const {
   for (size_t i = 0; i < lanes_.size(); ++i) {
-    if (!lanes_[i]->attached() || lanes_[i]->drained()) continue;
+    if (!lanes_[i]->attached() || lanes_[i]->drained() || !detachment_.MayFollow(i)) continue;
     if (progress_.target(i).checkpoint() < journal_->appended()) return false;
   }
   return true;

@@ -8,6 +8,7 @@
 
 #include "daemon/core/catch_up_rate.h"
 #include "daemon/core/core.h"
+#include "daemon/core/detachment.h"
 #include "daemon/core/heartbeat.h"
 #include "daemon/core/intake.h"
 #include "daemon/core/lane_endpoint.h"
@@ -27,6 +28,8 @@ class CoreImpl final : public Core, public Journal::Listener, public PathQuestio
 
   // A record whose place has segment 0 has left the journal: only its request id still counts.
   void Recover(const RecordHeader& record, const RecordPlace& place);
+  // What targets miss, once the journal is open.
+  Awaitable<absl::Status> LoadMissed() { return detachment_.Load(); }
   void Begin(std::unique_ptr<Journal> journal);
 
   void Write(WriteRequest request, WriteDone done) override;
@@ -51,6 +54,10 @@ class CoreImpl final : public Core, public Journal::Listener, public PathQuestio
   void OnGroup(uint64_t records, uint64_t bytes, int64_t sync_ns) override;
   void OnState(JournalState state, const absl::Status& why) override;
   void OnRetired(Sequence last) override;
+  void OnPressed(Sequence last) override { detachment_.OnPressed(last); }
+  Awaitable<bool> BeforeRetire(Sequence first, Sequence last, const std::string& footer) override {
+    return detachment_.BeforeRetire(first, last, footer);
+  }
 
   // PathQuestions::Lanes
   bool Ask(size_t lane, uint64_t question, const std::string& path) override;
@@ -60,14 +67,16 @@ class CoreImpl final : public Core, public Journal::Listener, public PathQuestio
  private:
   void OnLaneMessage(size_t lane, internal::v1::LaneMessage message);
   // FAILED_PRECONDITION: the lane claims what cannot be.
-  absl::Status TakeLaneMessage(size_t lane, const internal::v1::LaneMessage& message);
+  absl::Status TakeLaneMessage(size_t lane, internal::v1::LaneMessage& message);
   absl::Status OnHello(size_t lane, const internal::v1::LaneHello& hello);
   absl::Status OnProgress(size_t lane, const internal::v1::LaneMessage& message);
   void OnCheckpoint(size_t lane);
   // Tells everybody what the journal made durable since the last time.
   void Announce();
-  void Beat();
+  // It is detached, back, or complete.
+  void OnMissedChanged(size_t lane);
   void SendTail(size_t lane);
+  void Beat();
   void NotifyHealth();
   void LookAtHealth();
   [[nodiscard]] TargetView ViewTarget(size_t lane);
@@ -81,6 +90,7 @@ class CoreImpl final : public Core, public Journal::Listener, public PathQuestio
   Intake intake_;
   Uploads uploads_;
   std::vector<std::unique_ptr<LaneEndpoint>> lanes_;
+  Detachment detachment_;
   std::vector<CatchUpRate> rates_;
   struct Completeness {
     int64_t looked_ns = 0;    // monotonic; 0: never

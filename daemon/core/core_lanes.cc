@@ -21,7 +21,9 @@ void CoreImpl::AttachLane(const std::string& target, std::unique_ptr<LaneChannel
     return;
   }
   commands_.OnLaneLost(*lane);  // its predecessor's
+  detachment_.OnLost(*lane);
   lanes_[*lane]->Attach(std::move(channel));
+  detachment_.OnAttached(*lane);
   SendTail(*lane);
   intake_.OnLaneAttached(*lane);
   NotifyHealth();
@@ -29,6 +31,7 @@ void CoreImpl::AttachLane(const std::string& target, std::unique_ptr<LaneChannel
 
 // The lag is not looked at for every group: what it said stays true.
 void CoreImpl::SendTail(size_t lane) {
+  if (!detachment_.MayFollow(lane)) return;
   Completeness& known = completeness_[lane];
   const int64_t now_ns = env_.clock.MonotonicNs();
   if (known.looked_ns == 0 || now_ns - known.looked_ns >= kLagLookNs) {
@@ -40,6 +43,8 @@ void CoreImpl::SendTail(size_t lane) {
 }
 
 bool CoreImpl::Ask(size_t lane, uint64_t question, const std::string& path) {
+  // What a target that misses paths has there counts for nothing.
+  if (!detachment_.IsComplete(lane)) return false;
   return lanes_[lane]->Ask(question, path);
 }
 
@@ -52,7 +57,15 @@ void CoreImpl::OnLaneMessage(size_t lane, internal::v1::LaneMessage message) {
   moved_.Notify();
 }
 
-absl::Status CoreImpl::TakeLaneMessage(size_t lane, const internal::v1::LaneMessage& message) {
+void CoreImpl::OnMissedChanged(size_t lane) {
+  intake_.OnTargetChanged(lane);
+  intake_.OnUnparked(lane);
+  if (detachment_.IsComplete(lane)) intake_.OnLaneAttached(lane);
+  OnCheckpoint(lane);
+  NotifyHealth();
+}
+
+absl::Status CoreImpl::TakeLaneMessage(size_t lane, internal::v1::LaneMessage& message) {
   LaneEndpoint& endpoint = *lanes_[lane];
   if (message.has_hello()) RETURN_IF_ERROR(OnHello(lane, message.hello()));
   if (endpoint.greeted()) {
@@ -62,6 +75,7 @@ absl::Status CoreImpl::TakeLaneMessage(size_t lane, const internal::v1::LaneMess
       intake_.OnAnswer(lane, answer);
     }
     for (const auto& result : message.results()) commands_.OnResult(lane, result);
+    detachment_.OnMessage(lane, message);
   } else if (message.durable_size() > 0 || message.checkpoint() > 0) {
     // While it waits for its predecessor's lock, a lane can say how it is, and nothing more.
     return absl::FailedPreconditionError("the lane claims progress before its hello");
@@ -73,6 +87,7 @@ absl::Status CoreImpl::TakeLaneMessage(size_t lane, const internal::v1::LaneMess
                       env_.clock.MonotonicNs());
     LookAtHealth();
   }
+  detachment_.OnProgress(lane);
   return absl::OkStatus();
 }
 
@@ -183,8 +198,14 @@ TargetView CoreImpl::ViewTarget(size_t lane) {
   view.status = lanes_[lane]->Status();
   view.target_id = lanes_[lane]->target_id();
   view.io_engine = lanes_[lane]->io_engine();
-  view.checkpoint = target.checkpoint();
-  view.applied = target.applied();
+  view.missed = detachment_.View(lane);
+  if (view.missed.incomplete) {
+    view.status.set_reason(view.status.reason().empty()
+                               ? view.missed.reason
+                               : absl::StrCat(view.missed.reason, "; ", view.status.reason()));
+  }
+  view.applied = target.complete();
+  view.checkpoint = std::min(target.checkpoint(), view.applied);
   const TargetLag lag = target.Lag(intake_.lag());
   view.lag_writes = lag.writes;
   view.lag_bytes = lag.bytes;

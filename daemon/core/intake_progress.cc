@@ -72,6 +72,8 @@ int64_t Intake::DeadlineNs(int64_t wait_timeout_ms) {
 int64_t Intake::RunMs() const { return run_at_start_ms_ + MonotonicMs() - started_ms_; }
 
 int64_t Intake::LagMs(const TargetLag& lag) {
+  if (lag.oldest_time_ms.has_value())
+    return std::max<int64_t>(0, MonotonicMs() - *lag.oldest_time_ms);
   if (lag.oldest_record == 0 || lag_.samples() == 0) return 0;
   return std::max<int64_t>(0, MonotonicMs() - lag_.TimeMs(lag.oldest_record));
 }

@@ -125,6 +125,37 @@ bool LaneEndpoint::SendCommand(internal::v1::PendingCommand command) {
   return true;
 }
 
+bool LaneEndpoint::SendSourceQuery(internal::v1::SourceQuery query) {
+  if (channel_ == nullptr) return false;
+  *next_.add_source_queries() = std::move(query);
+  FlushSoon();
+  return true;
+}
+
+void LaneEndpoint::SendSourceAnswer(internal::v1::SourceAnswer answer) {
+  if (channel_ == nullptr) return;
+  *next_.add_source_answers() = std::move(answer);
+  FlushSoon();
+}
+
+void LaneEndpoint::SendMissedState(internal::v1::MissedState state) {
+  if (channel_ == nullptr) return;
+  *next_.mutable_missed() = std::move(state);
+  Flush();
+}
+
+void LaneEndpoint::SendMissedPage(internal::v1::MissedPage page) {
+  if (channel_ == nullptr) return;
+  *next_.mutable_missed_page() = std::move(page);
+  Flush();
+}
+
+void LaneEndpoint::SendMissedNoted(uint64_t id) {
+  if (channel_ == nullptr) return;
+  next_.add_missed_noted(id);
+  FlushSoon();
+}
+
 void LaneEndpoint::SendDrain(int64_t within_ms) {
   if (channel_ == nullptr) return;
   next_.set_drain(true);

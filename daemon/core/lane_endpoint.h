@@ -45,6 +45,12 @@ class LaneEndpoint {
   [[nodiscard]] bool Ask(uint64_t question, const std::string& path);
   // False if there is no lane, or kMaxCommands are not even sent.
   [[nodiscard]] bool SendCommand(internal::v1::PendingCommand command);
+  // These are bounded by who asks. False: there is no lane.
+  [[nodiscard]] bool SendSourceQuery(internal::v1::SourceQuery query);
+  void SendSourceAnswer(internal::v1::SourceAnswer answer);
+  void SendMissedState(internal::v1::MissedState state);
+  void SendMissedPage(internal::v1::MissedPage page);
+  void SendMissedNoted(uint64_t id);
   void SendDrain(int64_t within_ms);
   void SendSaveCheckpoint();
 

@@ -22,6 +22,8 @@ struct CoreTarget {
 struct CoreOptions {
   JournalOptions journal;
   int64_t heartbeat_interval_ms = 0;      // nobody wrote for this long: a heartbeat; 0: none
+  bool detach_at_cap = false;             // journal_full_policy: detach, not refuse
+  uint64_t max_missed_paths = 262'144;    // of a detached target; more are not retired without it
   bool rpo_refuse = false;                // beyond rpo_limit_ms new writes get RPO_AT_RISK
   int64_t rpo_limit_ms = 30'000;          // the most that a target other than local may lag
   std::string writer;                     // the writer's name

@@ -110,6 +110,9 @@ bool TargetProgress::IsDurable(Sequence first, Sequence last) const {
 
 std::optional<Sequence> TargetProgress::FirstMissing(Sequence first, Sequence last) const {
   if (!known_) return first;
+  if (missed_.has_value() && last > missed_->from && first <= missed_->through) {
+    return std::max(first, missed_->from + 1);
+  }
   for (Sequence sequence = std::max(first, settled_.prefix() + 1); sequence <= last; ++sequence) {
     if (!settled_.Contains(sequence)) return sequence;
   }
@@ -151,8 +154,15 @@ TargetLag TargetProgress::Lag(const LagIndex& index) const {
     if (lag.oldest == 0 || oldest < lag.oldest) lag.oldest = oldest;
   };
   Sequence next = applied() + 1;
+  if (missed_.has_value()) {
+    next = std::max(next, missed_->through + 1);
+    lag.writes = missed_->writes;
+    lag.bytes = missed_->bytes;
+    lag.oldest_time_ms = oldest_time_ms_;
+  }
   if (known_) {
     for (const SequenceRange& range : settled_.Ranges()) {
+      if (range.last < next) continue;
       add(next, range.first - 1);
       next = range.last + 1;
     }
@@ -183,7 +193,9 @@ void Progress::SetDurable(Sequence durable) {
 }
 
 void Progress::RaiseCheckpoints(Sequence checkpoint) {
-  for (TargetProgress& target : targets_) target.RaiseCheckpoint(checkpoint);
+  for (TargetProgress& target : targets_) {
+    if (!target.misses_paths()) target.RaiseCheckpoint(checkpoint);
+  }
 }
 
 bool Progress::IsNeeded(Level level, size_t target) const {
@@ -215,27 +227,37 @@ std::vector<TargetOutcome> Progress::OutcomesOf(Sequence first, Sequence last) c
 
 Sequence Progress::MinCheckpoint() const {
   Sequence least = std::numeric_limits<Sequence>::max();
-  for (const TargetProgress& target : targets_) least = std::min(least, target.checkpoint());
+  for (const TargetProgress& target : targets_) least = std::min(least, target.needs_above());
+  return least;
+}
+
+Sequence Progress::MinAttachedCheckpoint() const {
+  Sequence least = std::numeric_limits<Sequence>::max();
+  for (const TargetProgress& target : targets_) {
+    if (!target.detached()) least = std::min(least, target.needs_above());
+  }
   return least;
 }
 
 Sequence Progress::MinHighestCheckpoint() const {
   Sequence least = std::numeric_limits<Sequence>::max();
   for (const TargetProgress& target : targets_) {
-    least = std::min(least, target.highest_checkpoint());
+    least = std::min(least, target.needed_above());
   }
   return least;
 }
 
 Sequence Progress::MaxCheckpoint() const {
   Sequence most = 0;
-  for (const TargetProgress& target : targets_) most = std::max(most, target.checkpoint());
+  for (const TargetProgress& target : targets_) {
+    if (!target.misses_paths()) most = std::max(most, target.checkpoint());
+  }
   return most;
 }
 
 bool Progress::IsAppliedAnywhere(Sequence sequence) const {
   return std::any_of(targets_.begin(), targets_.end(), [&](const TargetProgress& target) {
-    return target.checkpoint() >= sequence && !target.IsParked(sequence);
+    return !target.misses_paths() && target.checkpoint() >= sequence && !target.IsParked(sequence);
   });
 }
 

@@ -1,6 +1,7 @@
 // How far each target is, as its lane says: what a level, a lag and an eviction are told from.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -12,6 +13,7 @@
 #include "daemon/base/sequence_set.h"
 #include "daemon/core/core.h"
 #include "daemon/core/lag_index.h"
+#include "daemon/core/missed_set.h"
 #include "tandem/internal/v1/link.pb.h"
 
 namespace tandem {
@@ -21,6 +23,8 @@ struct TargetLag {
   uint64_t bytes = 0;
   Sequence oldest = 0;         // the oldest write that is not durable there; 0: none
   Sequence oldest_record = 0;  // the same of all records, heartbeats too
+  // Of the oldest write, where the index has it no more; on its clock.
+  std::optional<int64_t> oldest_time_ms;
 };
 
 // Of one target. Owner: core's thread. Memory: one entry per parked or skipped write and per gap in
@@ -39,6 +43,35 @@ class TargetProgress {
   // Known from elsewhere to be applied there, never to be applied again.
   void RaiseCheckpoint(Sequence checkpoint);
   void Unpark(const internal::v1::SequenceSpan& span);
+
+  // It was detached, and misses paths: of the records in from+1..through it is not known to have
+  // any, until it misses none.
+  // `oldest_time_ms`: of the oldest write among them, monotonic; nullopt: as before.
+  void SetMissed(const MissedSummary& missed, std::optional<int64_t> oldest_time_ms = {}) {
+    missed_ = missed;
+    if (oldest_time_ms.has_value()) oldest_time_ms_ = oldest_time_ms;
+  }
+  void ClearMissed() {
+    missed_.reset();
+    oldest_time_ms_.reset();
+  }
+  // The journal does not wait for it.
+  void set_detached(bool detached) { detached_ = detached; }
+  [[nodiscard]] bool detached() const { return detached_; }
+  [[nodiscard]] bool misses_paths() const { return missed_.has_value(); }
+  // It may need records of the journal above this one only.
+  [[nodiscard]] Sequence needs_above() const {
+    return missed_.has_value() ? std::max(checkpoint_, missed_->through) : checkpoint_;
+  }
+  // As needs_above, of the highest checkpoint that was ever said.
+  [[nodiscard]] Sequence needed_above() const {
+    return missed_.has_value() ? std::max(highest_checkpoint_, missed_->through)
+                               : highest_checkpoint_;
+  }
+  // What it is complete through.
+  [[nodiscard]] Sequence complete() const {
+    return missed_.has_value() ? std::min(applied(), missed_->from) : applied();
+  }
 
   // A lane has said hello since core's start: before that nothing is known to be durable there.
   [[nodiscard]] bool known() const { return known_; }
@@ -79,6 +112,9 @@ class TargetProgress {
   void Forget(Sequence sequence);
 
   bool known_ = false;
+  bool detached_ = false;
+  std::optional<MissedSummary> missed_;
+  std::optional<int64_t> oldest_time_ms_;
   Sequence checkpoint_;
   Sequence highest_checkpoint_;
   SequenceSet settled_;  // durable, parked or skipped
@@ -114,6 +150,8 @@ class Progress {
   [[nodiscard]] std::vector<TargetOutcome> OutcomesOf(Sequence first, Sequence last) const;
   // Up to here nothing is ever applied again, anywhere.
   [[nodiscard]] Sequence MinCheckpoint() const;
+  // The same of those that are not detached.
+  [[nodiscard]] Sequence MinAttachedCheckpoint() const;
   // Up to here some target has applied or parked everything.
   [[nodiscard]] Sequence MaxCheckpoint() const;
   // Up to here the journal may have been retired.

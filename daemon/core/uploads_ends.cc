@@ -31,7 +31,7 @@ void Uploads::Recover(const RecordHeader& record) {
 
 void Uploads::Begin(Journal& journal) {
   journal_ = &journal;
-  committed_.erase(committed_.begin(), committed_.upper_bound(progress_.MinCheckpoint()));
+  committed_.erase(committed_.begin(), committed_.upper_bound(progress_.MinAttachedCheckpoint()));
   UpdatePin();
 }
 
@@ -123,7 +123,7 @@ void Uploads::OnDurable() {
 }
 
 void Uploads::OnCheckpoint() {
-  committed_.erase(committed_.begin(), committed_.upper_bound(progress_.MinCheckpoint()));
+  committed_.erase(committed_.begin(), committed_.upper_bound(progress_.MinAttachedCheckpoint()));
   UpdatePin();
   PayAborts();
 }

@@ -67,6 +67,15 @@ json::array ArrayOf(const std::vector<client::ParkedWrite>& writes) {
   return array;
 }
 
+json::value ValueOf(const std::optional<client::DetachedStatus>& detached) {
+  if (!detached.has_value()) return nullptr;
+  return json::object{{"detached", detached->detached},
+                      {"since", Rfc3339(detached->since)},
+                      {"missed_paths", detached->missed_paths},
+                      {"copied_paths", detached->copied_paths},
+                      {"copied_bytes", detached->copied_bytes}};
+}
+
 json::object ObjectOf(const client::TargetStatus& target) {
   return {{"name", target.name},
           {"path", target.path},
@@ -86,7 +95,8 @@ json::object ObjectOf(const client::TargetStatus& target) {
           {"parked", ArrayOf(target.parked)},
           {"diverged_paths", target.diverged_paths},
           {"skipped_writes", target.skipped_writes},
-          {"skipped", ArrayOf(target.skipped)}};
+          {"skipped", ArrayOf(target.skipped)},
+          {"detached", ValueOf(target.detached)}};
 }
 
 std::string Bytes(uint64_t bytes) {
@@ -150,6 +160,13 @@ std::string TargetTree(const client::TargetStatus& target, bool last, absl::Time
                       "\n");
     }
   };
+  if (target.detached.has_value()) {
+    const client::DetachedStatus& detached = *target.detached;
+    absl::StrAppend(&out, stem, "  ", Colored("INCONSISTENT", "31", style),
+                    detached.detached ? " detached" : " copying", " for ",
+                    Ago(now - detached.since), " missed paths:", detached.missed_paths,
+                    " copied:", detached.copied_paths, " (", Bytes(detached.copied_bytes), ")\n");
+  }
   add("parked:", target.parked_writes, target.parked);
   add("diverged paths:", target.diverged_paths, target.skipped);
   return out;

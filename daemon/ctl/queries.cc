@@ -62,10 +62,10 @@ ExitCode Status(const Globals& globals) {
   if (!globals.quiet) {
     std::cout << (globals.json ? JsonOf(*status) : TreeOf(*status, absl::Now(), StyleOfTerminal()));
   }
-  const bool diverged = std::any_of(status->targets.begin(), status->targets.end(),
-                                    [](const client::TargetStatus& target) {
-                                      return target.parked_writes > 0 || target.diverged_paths > 0;
-                                    });
+  const bool diverged = std::any_of(
+      status->targets.begin(), status->targets.end(), [](const client::TargetStatus& target) {
+        return target.parked_writes > 0 || target.diverged_paths > 0 || target.detached.has_value();
+      });
   return diverged ? kDiverged : kOk;
 }
 
@@ -88,8 +88,9 @@ void AddQueryCommands(CLI::App* app, const Globals& globals, Run* run) {
 }
 
 void AddStatusCommand(CLI::App* app, const Globals& globals, Run* run) {
-  app->add_subcommand(
-         "status", "Show journal and targets; exit code 10 if writes are parked or paths diverged")
+  app->add_subcommand("status",
+                      "Show journal and targets; exit code 10 if writes are parked, paths "
+                      "diverged, or a target detached")
       ->callback([&globals, run] { *run = [&globals] { return Status(globals); }; });
 }
 

@@ -4,6 +4,7 @@
 #include "daemon/base/check.h"
 #include "daemon/base/status.h"
 #include "daemon/journal/directory.h"
+#include "daemon/journal/footer.h"
 #include "daemon/journal/journal_impl.h"
 #include "daemon/journal/sealed_check.h"
 
@@ -87,6 +88,7 @@ Awaitable<void> JournalImpl::RetireSome() {
     freed = true;
   }
   if (freed) pool_.Wake();
+  LookAtPressure();
   while (!stopping()) {
     const std::optional<KeptFooter> footer = set_.TakeExpiredFooter(RunMs());
     if (!footer) break;
@@ -101,12 +103,46 @@ const KeptSegment* JournalImpl::NextToRetire() const {
   return set_.Retirable(durable_, RunMs(), disk_full);
 }
 
+// Before a segment goes that a detached target may need.
+Awaitable<bool> JournalImpl::IsCovered(KeptSegment segment) {
+  const std::string name = FooterName(segment.id);
+  retiring_ = segment.id;
+  const auto footer =
+      co_await ReadWholeFile(env_.files, files_.segments, name, options_.segment_bytes * 2);
+  bool covered = false;
+  if (stopped_) co_return false;
+  if (footer.ok() && CheckFooter(*footer).ok()) {
+    covered = co_await listener_->BeforeRetire(segment.first, segment.last, *footer);
+  } else {
+    env_.log.Warning("journal_footer_unreadable",
+                     {{"segment", segment.id}, {"why", footer.status()}});
+    // Made again from the segment.
+    if (KeptSegment* kept = set_.Find(segment.id); kept != nullptr) kept->footer = false;
+    check_.Notify();
+  }
+  if (stopped_) co_return false;
+  retiring_ = 0;
+  uncovered_ = !covered;
+  co_return covered;
+}
+
+void JournalImpl::LookAtPressure() {
+  if (stopping() || !failed_.ok()) return;
+  const std::optional<Sequence> last = set_.PressedUpTo();
+  if (last.has_value() && *last > retired_) listener_->OnPressed(*last);
+}
+
 // False: nothing may go now, or it did not work; the next round tries again.
 Awaitable<bool> JournalImpl::RetireOne() {
   const KeptSegment* retirable = NextToRetire();
   if (retirable == nullptr || retirable->id == checking_) co_return false;
   const KeptSegment segment = *retirable;
   const bool keep_footer = set_.KeepFooterOf(segment, RunMs());
+  if (!segment.IsVoid() && retired_ < segment.last && set_.AnyDetached()) {
+    const bool covered = co_await IsCovered(segment);
+    // A target may have come back meanwhile.
+    if (stopped_ || !covered || segment.last > set_.Releasable(durable_)) co_return false;
+  }
   if (!segment.IsVoid() && retired_ < segment.last) {
     TANDEM_CHECK(segment.first == retired_ + 1);
     TANDEM_CHECK(segment.last <= set_.Releasable(durable_));

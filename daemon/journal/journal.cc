@@ -44,6 +44,9 @@ class JournalHandle final : public Journal {
   void SetCheckpoint(const std::string& target, Sequence checkpoint) override {
     impl_->SetCheckpoint(target, checkpoint);
   }
+  void SetDetached(const std::string& target, bool detached) override {
+    impl_->SetDetached(target, detached);
+  }
   void SetPin(Sequence oldest) override { impl_->SetPin(oldest); }
   uint64_t bytes_used() const override { return impl_->bytes_used(); }
   JournalState state() const override { return impl_->state(); }

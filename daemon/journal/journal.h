@@ -76,6 +76,15 @@ class Journal {
     virtual void OnState(JournalState state, const absl::Status& why) = 0;
     // A segment is about to be retired: `last` is its newest record.
     virtual void OnRetired(Sequence last) = 0;
+    // No other segment fits below the cap, and the oldest, with the records up to `last`, has to
+    // stay for somebody. Called again and again while that is so.
+    virtual void OnPressed(Sequence last) { (void)last; }
+    // The segment is about to be retired though a detached target may lack records of it; `footer`
+    // has them all (VisitFooter). True: what it lacks is noted, durably. False: it stays.
+    virtual Awaitable<bool> BeforeRetire(Sequence first, Sequence last, const std::string& footer) {
+      (void)first, (void)last, (void)footer;
+      co_return false;
+    }
   };
 
   // Called for every record that is kept, oldest first, from a segment's footer where there is a
@@ -117,6 +126,9 @@ class Journal {
 
   // `target` has applied (or parked) and made durable everything up to `checkpoint`.
   virtual void SetCheckpoint(const std::string& target, Sequence checkpoint) = 0;
+
+  // The checkpoint of a detached target holds nothing back: see Listener::BeforeRetire.
+  virtual void SetDetached(const std::string& target, bool detached) = 0;
 
   // Segments that hold `oldest` or later records stay, whatever the checkpoints say; 0: no pin.
   virtual void SetPin(Sequence oldest) = 0;

@@ -152,7 +152,7 @@ absl::Status JournalImpl::Admit(uint64_t records, uint64_t bytes, bool internal)
   if (room == Room::kDisk) {
     return RefuseFor(Reason::kJournalDiskFull, "no room on the journal's disk", kNoRoomMs);
   }
-  if (NextToRetire() != nullptr) {
+  if (NextToRetire() != nullptr && !uncovered_) {
     return RefuseFor(Reason::kQueueFull, "journal is about to free a segment", kQueueFullMs);
   }
   return RefuseFor(Reason::kJournalFull, "journal is at its cap", kNoRoomMs);
@@ -205,6 +205,12 @@ absl::StatusOr<RecordPlace> JournalImpl::PlaceOf(Sequence sequence) const {
 void JournalImpl::SetCheckpoint(const std::string& target, Sequence checkpoint) {
   TANDEM_CHECK(checkpoint <= durable_);
   set_.SetCheckpoint(target, checkpoint);
+  if (NextToRetire() != nullptr) Housekeep();
+}
+
+void JournalImpl::SetDetached(const std::string& target, bool detached) {
+  set_.SetDetached(target, detached);
+  uncovered_ = false;
   if (NextToRetire() != nullptr) Housekeep();
 }
 

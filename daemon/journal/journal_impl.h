@@ -68,6 +68,7 @@ class JournalImpl : public std::enable_shared_from_this<JournalImpl> {
   [[nodiscard]] uint64_t bytes_used() const;
   [[nodiscard]] absl::StatusOr<RecordPlace> PlaceOf(Sequence sequence) const;
   void SetCheckpoint(const std::string& target, Sequence checkpoint);
+  void SetDetached(const std::string& target, bool detached);
   void SetPin(Sequence oldest);
 
  private:
@@ -102,6 +103,8 @@ class JournalImpl : public std::enable_shared_from_this<JournalImpl> {
   Awaitable<absl::Status> CheckOne(KeptSegment segment);
   Awaitable<void> RetireSome();
   Awaitable<bool> RetireOne();
+  Awaitable<bool> IsCovered(KeptSegment segment);
+  void LookAtPressure();
   void Housekeep();  // asks for a round of HousekeepLoop
   void UpdateState();
   void SetState(JournalState state, const absl::Status& why);
@@ -152,8 +155,9 @@ class JournalImpl : public std::enable_shared_from_this<JournalImpl> {
   bool refused_internal_ = false;
 
   absl::btree_map<Sequence, RecordPlace> chunks_;
-  uint64_t retiring_ = 0;  // the segment that HousekeepLoop frees; it is not checked
-  uint64_t checking_ = 0;  // the segment that CheckLoop reads; it stays
+  uint64_t retiring_ = 0;   // the segment that HousekeepLoop frees; it is not checked
+  uint64_t checking_ = 0;   // the segment that CheckLoop reads; it stays
+  bool uncovered_ = false;  // what a detached target lacks of the next to retire is not noted
 
   JournalState state_ = JournalState::kServing;
   absl::Status failed_;

@@ -36,9 +36,19 @@ void SegmentSet::SetCheckpoint(const std::string& target, Sequence checkpoint) {
   found->second = std::max(found->second, checkpoint);
 }
 
+void SegmentSet::SetDetached(const std::string& target, bool detached) {
+  TANDEM_CHECK(checkpoints_.contains(target));
+  if (detached) {
+    detached_.insert(target);
+  } else {
+    detached_.erase(target);
+  }
+}
+
 Sequence SegmentSet::Releasable(Sequence durable) const {
   Sequence releasable = durable;
   for (const auto& [target, checkpoint] : checkpoints_) {
+    if (detached_.contains(target)) continue;
     releasable = std::min(releasable, checkpoint);
   }
   if (pin_ > 0) releasable = std::min(releasable, pin_ - 1);
@@ -46,8 +56,16 @@ Sequence SegmentSet::Releasable(Sequence durable) const {
 }
 
 bool SegmentSet::NearCap() const {
-  return kept_bytes_ > max_bytes_ / 4 * 3 ||
-         kept_bytes_ + next_bytes_ + reserve_bytes_ > max_bytes_;
+  return kept_bytes_ > max_bytes_ / 4 * (AnyDetached() ? 2 : 3) || IsPressed();
+}
+
+std::optional<Sequence> SegmentSet::PressedUpTo() const {
+  if (!IsPressed()) return std::nullopt;
+  for (const KeptSegment& segment : segments_) {
+    if (!IsSealed(segment)) break;
+    if (!segment.IsVoid()) return segment.last;
+  }
+  return std::nullopt;
 }
 
 bool SegmentSet::KeepFooterOf(const KeptSegment& segment, int64_t run_ms) const {
@@ -62,6 +80,8 @@ const KeptSegment* SegmentSet::Retirable(Sequence durable, int64_t run_ms, bool 
     if (oldest == nullptr) oldest = &segment;
   }
   if (oldest == nullptr || oldest->last > Releasable(durable)) return nullptr;
+  // What a detached target lacks of it is told from its footer.
+  if (AnyDetached() && !oldest->footer) return nullptr;
   if (!KeepFooterOf(*oldest, run_ms)) return oldest;
   return (disk_full || NearCap()) && oldest->footer ? oldest : nullptr;
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/container/btree_map.h"
+#include "absl/container/btree_set.h"
 #include "daemon/journal/journal.h"
 
 namespace tandem {
@@ -58,6 +59,9 @@ class SegmentSet {
 
   // Requires a known target. Goes forward only.
   void SetCheckpoint(const std::string& target, Sequence checkpoint);
+  // Its checkpoint does not count while it is.
+  void SetDetached(const std::string& target, bool detached);
+  [[nodiscard]] bool AnyDetached() const { return !detached_.empty(); }
   void SetPin(Sequence oldest) { pin_ = oldest; }
   // Applied everywhere and not pinned: what is up to here may go.
   [[nodiscard]] Sequence Releasable(Sequence durable) const;
@@ -67,6 +71,9 @@ class SegmentSet {
   // journal's run time now.
   [[nodiscard]] const KeptSegment* Retirable(Sequence durable, int64_t run_ms,
                                              bool disk_full) const;
+  // No other segment fits without the reserve. The newest record of the oldest that holds any and
+  // is sealed; nullopt: there is room, or no such segment.
+  [[nodiscard]] std::optional<Sequence> PressedUpTo() const;
   // Its time is not over: its footer must stay.
   [[nodiscard]] bool KeepFooterOf(const KeptSegment& segment, int64_t run_ms) const;
   void Remove(uint64_t id);
@@ -74,8 +81,12 @@ class SegmentSet {
   std::optional<KeptFooter> TakeExpiredFooter(int64_t run_ms);
 
  private:
-  // Above three quarters of the cap, or no other segment fits without the reserve.
+  // Above three quarters of the cap, or no other segment fits without the reserve. While a target
+  // is detached above half of it: it needs room to catch up when it is back.
   [[nodiscard]] bool NearCap() const;
+  [[nodiscard]] bool IsPressed() const {
+    return kept_bytes_ + next_bytes_ + reserve_bytes_ > max_bytes_;
+  }
 
   uint64_t max_bytes_;
   uint64_t reserve_bytes_;
@@ -85,6 +96,7 @@ class SegmentSet {
   uint64_t kept_bytes_ = 0;
   std::deque<KeptFooter> footers_;
   absl::btree_map<std::string, Sequence> checkpoints_;
+  absl::btree_set<std::string> detached_;
   Sequence pin_ = 0;
 };
 

@@ -30,6 +30,12 @@ void Checkpointer::Settle(Sequence sequence) {
   Changed();
 }
 
+void Checkpointer::PassOver(Sequence through) {
+  if (through == 0 || through <= state_.settled.prefix()) return;
+  state_.settled.Add(1, through);
+  Changed();
+}
+
 void Checkpointer::PinTarget(const std::string& target_id) {
   if (state_.target_id == target_id) return;
   state_.target_id = target_id;

@@ -20,6 +20,9 @@ class Checkpointer {
   // `sequence` is applied and durable on the target, or parked.
   void Settle(Sequence sequence);
 
+  // What the target lacks of the records up to `through` is copied from another one, not applied.
+  void PassOver(Sequence through);
+
   // This lane belongs to that target from now on.
   void PinTarget(const std::string& target_id);
 

@@ -1,6 +1,7 @@
 #include "daemon/lane/content.h"
 
 #include "daemon/base/status.h"
+#include "daemon/lane/errors.h"
 
 namespace tandem {
 namespace {
@@ -14,7 +15,9 @@ Awaitable<absl::StatusOr<std::string>> JournalContent::Next() {
   const UploadChunk& chunk = manifest_.chunks[next_++];
   const RecordPlace place{
       .segment = chunk.segment, .offset = chunk.offset, .length = chunk.record_length};
-  CO_ASSIGN_OR_RETURN(Record record, co_await reader_.ReadAt(place, chunk.sequence));
+  auto read = co_await reader_.ReadAt(place, chunk.sequence);
+  if (absl::IsNotFound(read.status())) co_return PiecesGone();
+  CO_ASSIGN_OR_RETURN(Record record, std::move(read));
   if (record.type != RecordType::kUploadChunk || record.payload.size() != chunk.payload_length) {
     co_return absl::DataLossError("the upload's manifest points at another record");
   }

@@ -100,6 +100,37 @@ void CoreReporter::Drained() {
   FlushSoon();
 }
 
+void CoreReporter::Source(internal::v1::SourceQuery query) {
+  *next_.add_source_queries() = std::move(query);
+  FlushSoon();
+}
+
+void CoreReporter::SourceAnswered(internal::v1::SourceAnswer answer) {
+  *next_.add_source_answers() = std::move(answer);
+  FlushSoon();
+}
+
+void CoreReporter::Missed(uint64_t id, const std::string& path) {
+  internal::v1::Missed& missed = *next_.add_missed();
+  missed.set_id(id);
+  missed.set_path(path);
+  FlushSoon();
+}
+
+void CoreReporter::Copied(const std::string& path, Sequence at, uint64_t bytes) {
+  internal::v1::Copied& copied = *next_.add_copied();
+  copied.set_path(path);
+  copied.set_at(at);
+  copied.set_bytes(bytes);
+  FlushSoon();
+}
+
+void CoreReporter::AskMissedPage(const std::string& after, bool from_start) {
+  next_.mutable_missed_page()->set_after(after);
+  next_.mutable_missed_page()->set_from_start(from_start);
+  FlushSoon();
+}
+
 // Once a turn of the loop: what happens in one turn is one message.
 void CoreReporter::FlushSoon() {
   dirty_ = true;

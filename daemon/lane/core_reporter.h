@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "daemon/base/sequence_set.h"
@@ -30,6 +31,12 @@ class CoreReporter {
   void Status(internal::v1::LaneStatus status);
   void Checkpoint(Sequence checkpoint);
   void Drained();
+  // See resync_link.h.
+  void Source(internal::v1::SourceQuery query);
+  void SourceAnswered(internal::v1::SourceAnswer answer);
+  void Missed(uint64_t id, const std::string& path);
+  void Copied(const std::string& path, Sequence at, uint64_t bytes);
+  void AskMissedPage(const std::string& after, bool from_start);
 
   // The channel can take messages again.
   void Flush();

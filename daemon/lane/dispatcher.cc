@@ -44,16 +44,28 @@ bool IsMergeable(const Record& record) {
 
 }  // namespace
 
-Dispatcher::Dispatcher(DispatcherParts parts, uint64_t generation, Sequence doubt_limit)
+Dispatcher::Dispatcher(DispatcherParts parts, ResyncLink& link, uint64_t generation,
+                       Sequence doubt_limit)
     : parts_(parts),
       env_(parts.env),
       applier_(parts.env, generation),
       quarantine_(parts, applier_),
+      resync_(parts, link, quarantine_, generation, doubt_limit,
+              {.pin = [this](std::string path) { return Pin(std::move(path)); },
+               .unpin = [this](Sequence id) { Unpin(id); },
+               .ended = [this] { TaskEnded(); }}),
+      source_(parts, {.pin = [this](std::string path) { return Pin(std::move(path)); },
+                      .unpin = [this](Sequence id) { Unpin(id); },
+                      .ended = [this] { TaskEnded(); }}),
       doubt_limit_(doubt_limit),
+      added_(parts.checkpointer.state().settled.prefix()),
       wake_(parts.env.executor),
       stop_(parts.env.executor),
       beat_(parts.env.executor),
-      finished_(parts.env.executor) {}
+      finished_(parts.env.executor),
+      granted_(parts.env.executor) {
+  quarantine_.SetMissed([this](const RecordHeader& record) { return resync_.IsMissed(record); });
+}
 
 Dispatcher::Entry& Dispatcher::At(Sequence sequence) {
   auto found = entries_.find(sequence);
@@ -65,16 +77,18 @@ Awaitable<absl::Status> Dispatcher::Run() {
   running_ += kLoops;
   Spawn(env_.executor, RunQuarantine());
   Spawn(env_.executor, HeartbeatLoop());
+  resync_.Start();
   while (!stopped_) {
     co_await Linger();
     woken_ = false;
     reading_ = true;
     const absl::Status filled = co_await Fill();
     reading_ = false;
-    if (!filled.ok()) Fail(filled);
+    // What it read after it was detached may have left the journal.
+    if (!filled.ok() && !stopped_) Fail(filled);
     if (!woken_ && !stopped_) co_await wake_.Wait();
   }
-  while (running_ > 0) co_await finished_.Wait();
+  while (IsBusy()) co_await finished_.Wait();
   co_return damage_;
 }
 
@@ -98,6 +112,9 @@ Awaitable<void> Dispatcher::RunQuarantine() {
 void Dispatcher::Stop() {
   stopped_ = true;
   quarantine_.Stop();
+  resync_.Stop();
+  source_.Stop();
+  granted_.Notify();
   Wake();
   stop_.Notify();
   beat_.Notify();
@@ -127,6 +144,7 @@ Awaitable<absl::Status> Dispatcher::Fill() {
 
 void Dispatcher::Add(PlacedRecord placed) {
   const Sequence sequence = placed.record.sequence;
+  added_ = sequence;
   if (parts_.checkpointer.state().settled.Contains(sequence)) return;
   if (IsSilent(placed.record)) {
     parts_.checkpointer.Settle(sequence);
@@ -156,6 +174,11 @@ void Dispatcher::Add(PlacedRecord placed) {
 }
 
 void Dispatcher::Granted(Sequence sequence) {
+  if (sequence >= kFirstPin) {
+    pins_[sequence] = true;
+    granted_.Notify();
+    return;
+  }
   Entry& entry = At(sequence);
   if (entry.state == State::kRunning) return;  // of the run that just let go
   entry.state = State::kReady;
@@ -163,7 +186,8 @@ void Dispatcher::Granted(Sequence sequence) {
 }
 
 void Dispatcher::Launch() {
-  while (!stopped_ && !ready_.empty() && running_ < parts_.options.max_parallel_paths + kLoops) {
+  while (!stopped_ && !ready_.empty() &&
+         running_ - admitting_ < parts_.options.max_parallel_paths + kLoops) {
     const Sequence head = ready_.front();
     ready_.pop_front();
     ++running_;
@@ -193,7 +217,8 @@ std::vector<Sequence> Dispatcher::TakeRun(Sequence head) {
 
 Awaitable<void> Dispatcher::RunPath(std::vector<Sequence> sequences) {
   if (MustSaveBefore(sequences)) co_await parts_.checkpointer.WaitSaved();
-  const Outcome outcome = co_await ApplyOrPark(sequences);
+  Outcome outcome = Outcome::kMissed;
+  while (outcome == Outcome::kMissed) outcome = co_await AdmitAndApply(sequences);
   if (outcome != Outcome::kStopped) {
     co_await Settle(std::move(sequences), outcome == Outcome::kParked);
   }
@@ -212,91 +237,6 @@ bool Dispatcher::MustSaveBefore(const std::vector<Sequence>& sequences) {
     return false;
   return std::any_of(sequences.begin(), sequences.end(),
                      [this](Sequence sequence) { return MayCut(At(sequence).record); });
-}
-
-Awaitable<Dispatcher::Outcome> Dispatcher::ApplyOrPark(std::vector<Sequence>& sequences) {
-  bool in_doubt = sequences.front() <= doubt_limit_;
-  uint32_t attempts = 0;
-  while (!stopped_) {
-    absl::Status status;
-    const Record& front = At(sequences.front()).record;
-    const Standing standing = parts_.parked.StandingOf(front);
-    // One by one: a later one of the run may be what its path needs.
-    if (standing != Standing::kFree) KeepOnlyFirst(sequences);
-    if (standing == Standing::kWaits) {
-      status = absl::FailedPreconditionError(parts_.parked.WhyWaits(front));
-    } else {
-      const std::shared_ptr<Target> target = co_await parts_.keeper.Ready();
-      if (target == nullptr) break;
-      if (standing == Standing::kHeals) {
-        status = co_await AttemptToHeal(*target, sequences);
-      } else {
-        status = co_await Attempt(*target, sequences, in_doubt);
-      }
-      if (status.ok()) co_return Outcome::kApplied;
-      if (absl::IsDataLoss(status)) Fail(status);
-      if (stopped_) break;
-      ++parts_.counters.failed_attempts;
-      in_doubt = true;
-      ++attempts;
-      if (ScopeOf(status) == FailureScope::kTarget) {
-        if (target == parts_.keeper.current()) parts_.keeper.ReportFailure(status);
-        co_await Pause(attempts);
-        continue;
-      }
-      if (attempts <= parts_.options.max_retries && !IsForeignChange(status)) {
-        ++parts_.counters.retries;
-        co_await Pause(attempts);
-        continue;
-      }
-      if (!co_await parts_.keeper.IsWell()) {
-        attempts = 0;
-        continue;
-      }
-      if (sequences.size() > 1) {
-        // Maybe only a later one fails: the first one alone.
-        KeepOnlyFirst(sequences);
-        attempts = 0;
-        continue;
-      }
-    }
-    const absl::Status parked = co_await ParkRun(sequences, status, attempts);
-    if (parked.ok()) co_return Outcome::kParked;
-    ++attempts;
-    co_await Pause(attempts);
-  }
-  co_return Outcome::kStopped;
-}
-
-void Dispatcher::KeepOnlyFirst(std::vector<Sequence>& sequences) {
-  for (size_t i = 1; i < sequences.size(); ++i) At(sequences[i]).state = State::kWaiting;
-  sequences.resize(1);
-}
-
-Awaitable<void> Dispatcher::Pause(uint32_t attempt) {
-  const uint32_t doublings = std::min(attempt, 20u) - 1;
-  const int64_t delay_ms =
-      std::min(parts_.options.retry_initial_ms << doublings, parts_.options.retry_max_ms);
-  if (!stopped_) co_await stop_.WaitFor(env_.clock, delay_ms * 1'000'000);
-}
-
-Awaitable<absl::Status> Dispatcher::Attempt(Target& target, const std::vector<Sequence>& sequences,
-                                            bool in_doubt) {
-  const int64_t started_ns = env_.clock.MonotonicNs();
-  PathRun run{.in_doubt = in_doubt};
-  for (const Sequence sequence : sequences) run.records.push_back(&At(sequence).record);
-  const int base = FullWriteOf(run.records);
-  uint64_t bytes = 0;
-  for (size_t i = static_cast<size_t>(std::max(base, 0)); i < sequences.size(); ++i) {
-    CO_RETURN_IF_ERROR(co_await LoadPayload(sequences[i]));
-    bytes += run.records[i]->payload_length;
-  }
-  if (base >= 0 && run.records[static_cast<size_t>(base)]->type == RecordType::kUploadCommit) {
-    CO_ASSIGN_OR_RETURN(run.content, ContentOf(*run.records[static_cast<size_t>(base)]));
-  }
-  CO_RETURN_IF_ERROR(co_await applier_.Apply(target, run));
-  parts_.counters.CountApply(env_.clock.MonotonicNs() - started_ns, sequences.size(), bytes);
-  co_return absl::OkStatus();
 }
 
 Awaitable<void> Dispatcher::Settle(std::vector<Sequence> sequences, bool parked) {

@@ -24,6 +24,8 @@
 #include "daemon/lane/dispatcher_parts.h"
 #include "daemon/lane/path_locks.h"
 #include "daemon/lane/quarantine.h"
+#include "daemon/lane/resync.h"
+#include "daemon/lane/source.h"
 #include "daemon/lane/watermark_point.h"
 
 namespace tandem {
@@ -32,7 +34,7 @@ namespace tandem {
 class Dispatcher {
  public:
   // Records up to `doubt_limit` may have been applied by a predecessor.
-  Dispatcher(DispatcherParts parts, uint64_t generation, Sequence doubt_limit);
+  Dispatcher(DispatcherParts parts, ResyncLink& link, uint64_t generation, Sequence doubt_limit);
 
   // Follows the journal until Stop; the reader is positioned. Returns when nothing is under way any
   // more: OK, or DATA_LOSS if the journal is damaged.
@@ -51,6 +53,12 @@ class Dispatcher {
   // What an operator asks of parked writes.
   void Resolve(internal::v1::PendingCommand command) { quarantine_.Resolve(std::move(command)); }
 
+  // Of a target that was detached; load it before Run.
+  [[nodiscard]] Resync& resync() { return resync_; }
+  [[nodiscard]] const Resync& resync() const { return resync_; }
+  // Another target's lane asks.
+  void AskSource(internal::v1::SourceQuery query) { source_.Ask(std::move(query)); }
+
   // Nothing is left to do up to the tail the reader knows.
   [[nodiscard]] bool idle() const { return entries_.empty() && !reading_; }
   // Wall time of the oldest record read and not yet settled; 0 if there is none.
@@ -64,7 +72,7 @@ class Dispatcher {
 
  private:
   enum class State { kWaiting, kReady, kRunning };
-  enum class Outcome { kApplied, kParked, kStopped };
+  enum class Outcome { kApplied, kParked, kStopped, kMissed };
   struct Entry {
     Record record;
     RecordPlace place;
@@ -79,6 +87,14 @@ class Dispatcher {
   void Launch();
   std::vector<Sequence> TakeRun(Sequence head);
   Awaitable<void> RunPath(std::vector<Sequence> sequences);
+  Awaitable<Outcome> AdmitAndApply(std::vector<Sequence>& sequences);
+  Awaitable<bool> ParkUntilItHolds(std::vector<Sequence>& sequences, absl::Status why);
+  Awaitable<PathPin> Pin(std::string path);
+  void Unpin(Sequence id);
+  void TaskEnded() { finished_.Notify(); }
+  [[nodiscard]] bool IsBusy() const {
+    return running_ > 0 || resync_.tasks() > 0 || source_.tasks() > 0;
+  }
   [[nodiscard]] bool MustSaveBefore(const std::vector<Sequence>& sequences);
   Awaitable<Outcome> ApplyOrPark(std::vector<Sequence>& sequences);
   Awaitable<absl::Status> AttemptToHeal(Target& target, const std::vector<Sequence>& sequences);
@@ -102,8 +118,14 @@ class Dispatcher {
   Env& env_;
   Applier applier_;
   Quarantine quarantine_;
+  Resync resync_;
+  Source source_;
   Sequence doubt_limit_;
   PathLocks locks_;
+  std::map<Sequence, bool> pins_;  // -> it is granted
+  Sequence next_pin_ = kFirstPin;
+  Sequence added_ = 0;    // the last record that was read and queued
+  size_t admitting_ = 0;  // of running_: these wait for what is missed
   std::map<Sequence, std::unique_ptr<Entry>> entries_;
   std::deque<Sequence> ready_;
   std::deque<Sequence> heartbeats_;                    // read and not settled
@@ -121,6 +143,7 @@ class Dispatcher {
   Event stop_;
   Event beat_;
   Event finished_;
+  Event granted_;
 };
 
 }  // namespace tandem

@@ -3,6 +3,7 @@
 
 #include "daemon/base/status.h"
 #include "daemon/lane/dispatcher.h"
+#include "daemon/lane/errors.h"
 
 namespace tandem {
 
@@ -48,7 +49,7 @@ Awaitable<absl::Status> Dispatcher::ParkRun(const std::vector<Sequence>& sequenc
       if (absl::IsDataLoss(status)) Fail(status);
       // Over the limits nothing was written. After any other failure the parked record may be
       // there and would be found after a restart: it has to be parked now, nothing else.
-      if (stopped_ || IsOverParkedLimit(status)) co_return status;
+      if (stopped_ || IsOverParkedLimit(status) || ArePiecesGone(status)) co_return status;
       ++failures;
       co_await Pause(failures);
     }

@@ -10,6 +10,7 @@ namespace tandem {
 namespace {
 
 constexpr absl::string_view kForeignPayload = "tandem/foreign_change";
+constexpr absl::string_view kGonePayload = "tandem/pieces_gone";
 
 }  // namespace
 
@@ -40,6 +41,16 @@ absl::Status ForeignChange(absl::string_view what) {
   absl::Status status = absl::FailedPreconditionError(absl::StrCat("FOREIGN_CHANGE: ", what));
   status.SetPayload(kForeignPayload, absl::Cord());
   return status;
+}
+
+absl::Status PiecesGone() {
+  absl::Status status = absl::NotFoundError("pieces of the upload have left the journal");
+  status.SetPayload(kGonePayload, absl::Cord());
+  return status;
+}
+
+bool ArePiecesGone(const absl::Status& status) {
+  return status.GetPayload(kGonePayload).has_value();
 }
 
 bool IsForeignChange(const absl::Status& status) {

@@ -17,4 +17,8 @@ enum class FailureScope {
 [[nodiscard]] absl::Status ForeignChange(absl::string_view what);
 [[nodiscard]] bool IsForeignChange(const absl::Status& status);
 
+// Pieces of an upload have left the journal: it cannot be put together from there any more.
+[[nodiscard]] absl::Status PiecesGone();
+[[nodiscard]] bool ArePiecesGone(const absl::Status& status);
+
 }  // namespace tandem

@@ -68,7 +68,9 @@ bool PathLocks::Acquire(Sequence sequence, std::vector<LockKey> keys) {
   size_t missing = 0;
   for (const LockKey& key : keys) {
     Queue& queue = queues_[key.name];
-    TANDEM_CHECK(queue.waiting.empty() || queue.waiting.back().sequence < sequence);
+    TANDEM_CHECK(queue.waiting.empty() || sequence >= kFirstPin ||
+                 queue.waiting.back().sequence >= kFirstPin ||
+                 queue.waiting.back().sequence < sequence);
     if (queue.waiting.empty() && queue.Admits(key.exclusive)) {
       queue.Take(key.exclusive);
     } else {
@@ -114,6 +116,7 @@ void PathLocks::ForEachWaitingBehind(absl::string_view name,
   const auto entry = queues_.find(name);
   if (entry == queues_.end()) return;
   for (const Waiter& waiter : entry->second.waiting) {
+    if (waiter.sequence >= kFirstPin) return;
     if (holders_.at(waiter.sequence).missing != 1 || !take(waiter.sequence)) return;
   }
 }

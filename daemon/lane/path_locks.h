@@ -24,6 +24,10 @@ struct LockKey {
 // one exclusive key, so that they go one after the other.
 [[nodiscard]] std::vector<LockKey> LockKeysOf(const RecordHeader& record);
 
+// A pin is held like the lock of a record that writes the path, and comes after all that queued
+// before it, but is none: numbers from here on are pins, not sequences.
+inline constexpr Sequence kFirstPin = Sequence{1} << 63;
+
 // Counts who uses which keys, to tell whether a record depends on any of them. Owner: one thread.
 class KeyUses {
  public:
@@ -43,7 +47,8 @@ class KeyUses {
 // First-come-first-served read-write locks; come = sequence order. Owner: the lane's thread.
 class PathLocks {
  public:
-  // Queues for all keys; `sequence` must be above all queued before. True: granted at once.
+  // Queues for all keys; `sequence` must be above all queued before, or a pin. True: granted at
+  // once.
   bool Acquire(Sequence sequence, std::vector<LockKey> keys);
 
   // Gives up the keys; calls `granted` for each sequence that now has all of its own. Members of a

@@ -66,7 +66,9 @@ Awaitable<void> Quarantine::TryAgain(Wanted wanted, PendingResult* result) {
     const bool is_wanted = wanted(write);
     absl::Status status = absl::CancelledError();  // nobody asks
     const Standing standing = parts_.parked.StandingOf(header, before);
-    if (standing == Standing::kWaits && !write.done) {
+    if (is_missed_(header) && !write.done) {
+      status = absl::FailedPreconditionError("waits until its path is copied from another target");
+    } else if (standing == Standing::kWaits && !write.done) {
       status = StillWaits(write);
     } else if (is_wanted) {
       status = co_await TryOne(sequence, standing, before);
@@ -154,6 +156,16 @@ Awaitable<bool> Quarantine::Heal(RecordHeader full) {
     wake_.Notify();
   }
   co_return true;
+}
+
+Awaitable<absl::Status> Quarantine::Supersede(Sequence sequence) {
+  const std::function<Awaitable<absl::Status>()> change = [this, sequence] {
+    return parts_.parked.Remove(sequence);
+  };
+  const bool holds = co_await Insist(change, "write_not_superseded", sequence);
+  if (!holds) co_return absl::CancelledError("the lane stops");
+  parts_.reporter.Unparked(sequence);
+  co_return absl::OkStatus();
 }
 
 Awaitable<bool> Quarantine::Insist(std::function<Awaitable<absl::Status>()> change,

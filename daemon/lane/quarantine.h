@@ -32,6 +32,15 @@ class Quarantine {
   // DIVERGED. Needs the turn. False: stopped before that held; the write must be done again.
   Awaitable<bool> Heal(RecordHeader full);
 
+  // The parked write can never be applied, and need not be: it is forgotten, durably. Needs the
+  // turn.
+  Awaitable<absl::Status> Supersede(Sequence sequence);
+
+  // Of a write that waits until its path is copied from another target.
+  void SetMissed(std::function<bool(const RecordHeader&)> is_missed) {
+    is_missed_ = std::move(is_missed);
+  }
+
   // Does what an operator asks, and reports the result. What waited behind is tried at once.
   void Resolve(internal::v1::PendingCommand command);
 
@@ -57,6 +66,7 @@ class Quarantine {
   DispatcherParts parts_;
   Env& env_;
   Applier& applier_;
+  std::function<bool(const RecordHeader&)> is_missed_ = [](const RecordHeader&) { return false; };
   bool stopped_ = false;
   bool busy_ = false;    // somebody has the turn
   bool again_ = false;   // do not wait for the interval

@@ -39,4 +39,12 @@ WatermarkPoint WatermarkPointOf(const LanePosition& position,
   return point;
 }
 
+void MarkIncomplete(Sequence shown, WatermarkPoint* point) {
+  point->sequence = std::min(point->sequence, shown);
+  point->complete_ms = 0;
+  point->at_tail = false;
+  point->inconsistent =
+      "it was detached because the journal was at its cap, and misses writes since";
+}
+
 }  // namespace tandem

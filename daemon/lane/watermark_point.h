@@ -33,4 +33,8 @@ struct LanePosition {
                                               const std::map<Sequence, ParkedWrite>& parked,
                                               const std::map<Sequence, ParkedWrite>& skipped = {});
 
+// Of a target that was detached and misses paths: they are as they were at `shown`, the last
+// watermark before, or newer; nobody can say of how much that is complete.
+void MarkIncomplete(Sequence shown, WatermarkPoint* point);
+
 }  // namespace tandem

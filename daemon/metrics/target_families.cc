@@ -52,6 +52,10 @@ void AddCounters(const TargetView& target, FamilyWriter* out) {
           target.status.failed_attempts());
   counter("tandem_target_retries_total", "Attempts to apply that repeat a failed one.",
           target.status.retries());
+  counter("tandem_target_copied_paths_total", "Missed paths that were copied from another target.",
+          target.missed.copied_paths);
+  counter("tandem_target_copied_bytes_total", "Bytes written for them.",
+          target.missed.copied_bytes);
 }
 
 void AddGauges(const TargetView& target, FamilyWriter* out) {
@@ -81,6 +85,13 @@ void AddGauges(const TargetView& target, FamilyWriter* out) {
   gauge("tandem_target_diverged_paths",
         "Paths that lack a write an operator has skipped, and nothing newer made equal since.",
         static_cast<double>(target.diverged_paths));
+  gauge("tandem_target_detached", "1 while the journal does not wait for the target.",
+        target.missed.detached ? 1 : 0);
+  gauge("tandem_target_inconsistent",
+        "1 from when the target is detached until it has everything again.",
+        target.missed.incomplete ? 1 : 0);
+  gauge("tandem_target_missed_paths", "Paths that it misses.",
+        static_cast<double>(target.missed.missed_paths));
   gauge("tandem_target_in_flight_operations", "Operations under way on the target.",
         static_cast<double>(target.status.in_flight()));
   gauge("tandem_target_oldest_in_flight_seconds", "For how long the oldest of them has been.",

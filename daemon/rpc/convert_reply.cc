@@ -90,6 +90,14 @@ void FillTarget(const TargetView& view, v1::TargetStatus* target) {
     parked->set_error(PrintableText(write.error()));
     SetTime(write.since_ms(), parked->mutable_since_time());
   }
+  if (view.missed.incomplete) {
+    v1::DetachedStatus* detached = target->mutable_detached();
+    detached->set_detached(view.missed.detached);
+    SetTime(view.missed.since_ms, detached->mutable_since_time());
+    detached->set_missed_paths(view.missed.missed_paths);
+    detached->set_copied_paths(view.missed.copied_paths);
+    detached->set_copied_bytes(view.missed.copied_bytes);
+  }
   target->set_skipped_writes(view.skipped_count);
   target->set_diverged_paths(view.diverged_paths);
   for (const internal::v1::ParkedWrite& write : view.skipped) {

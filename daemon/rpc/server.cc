@@ -34,6 +34,7 @@ using Timer = boost::asio::basic_waitable_timer<steady_clock,
                                                 boost::asio::wait_traits<steady_clock>, Executor>;
 
 bool IsServing(const TargetView& target) {
+  if (target.missed.incomplete) return false;
   switch (target.status.health()) {
     case internal::v1::LANE_HEALTH_HEALTHY:
     case internal::v1::LANE_HEALTH_SLOW:

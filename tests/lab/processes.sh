@@ -121,3 +121,21 @@ test_JournalAtItsCap() {
   converge
   end
 }
+
+# is_detached: CoreBank, as the daemon says.
+is_detached() { [[ $("$build/daemon/ctl/tandemctl" --socket "$(socket)" status) == *"INCONSISTENT detached"* ]]; }
+test_JournalAtItsCapDetach() {
+  begin --journal-max-bytes=24MiB --journal-full-policy=detach
+  cut_off corebank
+  local i
+  for ((i = 0; i < 60; i++)); do
+    head -c 1000000 /dev/urandom | timeout 60 "$build/daemon/ctl/tandemctl" --socket "$(socket)" --level LOCAL \
+      put "extra/$((i % 20))" >/dev/null || fail "a write is refused at the cap"
+  done
+  wait_for 30 is_detached || fail "CoreBank is not detached"
+  load answers LOCAL 50 60
+  heal corebank
+  converge
+  ! is_detached || fail "CoreBank is detached still"
+  end
+}

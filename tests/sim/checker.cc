@@ -178,9 +178,26 @@ void Checker::CheckView() {
       Fail(absl::StrCat(target.name, " takes its own work for a stranger's: sequence ",
                         parked.sequence(), ", ", parked.path(), ": ", parked.error()));
     }
+    CheckRetired(view, target, marks);
+  }
+}
+
+// What is retired is on every target, or on one that is complete while the set of paths that the
+// others miss covers it.
+void Checker::CheckRetired(const CoreView& view, const TargetView& target,
+                           const std::string& marks) {
+  const bool detached = target.missed.detached;
+  if (detached && detached_now_.insert(target.name).second) ++detached_;
+  if (!detached) detached_now_.erase(target.name);
+  if (!target.missed.incomplete) {
     if (target.applied > 0 && view.retired > target.checkpoint) {
       Fail(absl::StrCat("retired > checkpoint: ", marks));
     }
+    return;
+  }
+  const auto is_complete = [](const TargetView& other) { return !other.missed.incomplete; };
+  if (std::none_of(view.targets.begin(), view.targets.end(), is_complete)) {
+    Fail(absl::StrCat("no target has everything: ", marks));
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,9 @@ class Checker {
     return found == last_watermark_.end() ? 0 : found->second;
   }
 
+  // How often a target was seen to be detached.
+  [[nodiscard]] uint64_t detached() const { return detached_; }
+
   void Fail(std::string what) {
     if (failure_.empty()) failure_ = std::move(what);
   }
@@ -77,6 +81,7 @@ class Checker {
     bool explained = false;
   };
 
+  void CheckRetired(const CoreView& view, const TargetView& target, const std::string& marks);
   void TakeClaims(const SimRequest& request, const WriteReply& reply);
   void TryToExplainRefusals(Sequence at);
   void CheckClaim(const Claim& claim);
@@ -92,6 +97,8 @@ class Checker {
   std::map<size_t, Sequence> last_watermark_;  // of each target
   std::vector<Refusal> refusals_;
   Model model_;
+  uint64_t detached_ = 0;
+  std::set<std::string> detached_now_;
   std::string failure_;
 };
 

@@ -26,12 +26,14 @@ bool IsFinal(const absl::Status& status) {
 
 }  // namespace
 
-SimClients::SimClients(SimWorld& world, size_t requests, size_t clients, Logger& log)
+SimClients::SimClients(SimWorld& world, size_t requests, size_t clients, double pipelined,
+                       Logger& log)
     : world_(world),
       random_(world.random().Fork()),
       workload_(random_.Fork()),
       log_(log),
       limit_(requests),
+      pipelined_(pipelined),
       chains_(clients) {}
 
 void SimClients::Attach(SimNode* node, Checker* checker) {
@@ -53,7 +55,7 @@ void SimClients::Issue() {
   auto call = std::make_unique<Call>();
   call->request = workload_.Next(world_.wall_ms());
   call->chunk_bytes = 1 + random_.Below(4'000);
-  if (random_.Chance(0.25)) {  // pipelined
+  if (random_.Chance(pipelined_)) {
     call->chains = false;
     IssueLater();
   }

@@ -15,7 +15,8 @@ namespace tandem {
 // Owner: the simulation's thread.
 class SimClients final : public SimNode::Listener {
  public:
-  SimClients(SimWorld& world, size_t requests, size_t clients, Logger& log);
+  // `pipelined`: how likely a request does not wait for the one before.
+  SimClients(SimWorld& world, size_t requests, size_t clients, double pipelined, Logger& log);
 
   // Before the node boots.
   void Attach(SimNode* node, Checker* checker);
@@ -65,6 +66,7 @@ class SimClients final : public SimNode::Listener {
   SimNode* node_ = nullptr;
   Checker* checker_ = nullptr;
   size_t limit_;
+  double pipelined_;
   size_t issued_ = 0;
   size_t open_ = 0;
   size_t accepted_ = 0;

@@ -45,12 +45,14 @@ struct PlannedFault {
 struct FaultPlan {
   std::vector<PlannedFault> faults;  // by time
   bool remote_targets = false;       // like NFS
+  bool detach = false;               // a small journal, and journal_full_policy: detach
+  uint64_t max_missed_paths = 1'000;
   size_t requests = 0;
   size_t clients = 0;
   [[nodiscard]] std::string ToString() const;
 };
 
-// `targets`: how many there are.
-[[nodiscard]] FaultPlan MakeFaultPlan(SimRandom random, size_t targets);
+// `targets`: how many there are. `detach`: the plan has to be one with that policy.
+[[nodiscard]] FaultPlan MakeFaultPlan(SimRandom random, size_t targets, bool detach);
 
 }  // namespace tandem

@@ -42,10 +42,12 @@ SimNode::~SimNode() {
 CoreOptions SimNode::MakeCoreOptions() const {
   CoreOptions options;
   options.journal.directory = kJournal;
-  options.journal.segment_bytes = 128 << 10;
-  options.journal.group_bytes = 32 << 10;
+  options.journal.segment_bytes = options_.journal_segment_bytes;
+  options.journal.group_bytes = options_.journal_group_bytes;
   options.journal.max_bytes = options_.journal_max_bytes;
-  options.journal.reserve_bytes = 256 << 10;
+  options.journal.reserve_bytes = options_.journal_reserve_bytes;
+  options.detach_at_cap = options_.detach_at_cap;
+  options.max_missed_paths = options_.max_missed_paths;
   options.journal.retention_ms = options_.retention_ms;
   options.journal.idle_mark_ms = 20;
   options.heartbeat_interval_ms = 1'000;
@@ -57,7 +59,7 @@ CoreOptions SimNode::MakeCoreOptions() const {
   options.max_write_bytes = 30 << 10;
   options.max_upload_bytes = 32 << 10;
   options.upload_lifetime_ms = 5'000;
-  options.max_path_states = 8;  // so that lanes are asked, and writes are pushed back
+  options.max_path_states = options_.max_path_states;
   options.path_state_limit_ms = 500;
   return options;
 }

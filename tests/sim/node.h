@@ -16,6 +16,12 @@ namespace tandem {
 struct SimNodeOptions {
   bool remote_targets = false;  // targets are NFS exports
   uint64_t journal_max_bytes = 2ull << 20;
+  uint64_t journal_segment_bytes = 128 << 10;
+  uint64_t journal_group_bytes = 32 << 10;
+  uint64_t journal_reserve_bytes = 256 << 10;
+  bool detach_at_cap = false;
+  uint64_t max_missed_paths = 1'000;
+  uint64_t max_path_states = 8;   // so that lanes are asked, and writes are pushed back
   int64_t retention_ms = 30'000;  // longer than anybody retries, or ids would be forgotten
   std::vector<std::string> targets = {"local", "corebank"};
 };

@@ -33,15 +33,28 @@ class SimLogger final : public Logger {
   const SimWorld& world_;
 };
 
+SimNodeOptions OptionsOf(const FaultPlan& plan) {
+  SimNodeOptions options{.remote_targets = plan.remote_targets};
+  if (!plan.detach) return options;
+  options.detach_at_cap = true;
+  options.max_missed_paths = plan.max_missed_paths;
+  options.journal_segment_bytes = 32 << 10;
+  options.journal_group_bytes = 8 << 10;
+  options.journal_reserve_bytes = 16 << 10;
+  options.journal_max_bytes = 144 << 10;
+  return options;
+}
+
 class Run {
  public:
   explicit Run(const RunOptions& options)
       : world_(options.seed),
         log_(options.verbose ? std::unique_ptr<Logger>(std::make_unique<SimLogger>(world_))
                              : MakeNullLogger()),
-        plan_(MakeFaultPlan(world_.random().Fork(), 2)),
-        clients_(world_, plan_.requests, plan_.clients, *log_),
-        node_(world_, {.remote_targets = plan_.remote_targets}, *log_, clients_),
+        plan_(MakeFaultPlan(world_.random().Fork(), 2, options.detach)),
+        clients_(world_, plan_.requests, plan_.clients, /*pipelined=*/plan_.detach ? 0.9 : 0.25,
+                 *log_),
+        node_(world_, OptionsOf(plan_), *log_, clients_),
         checker_(node_) {
     if (options.verbose) world_.set_log(log_.get());
   }
@@ -214,6 +227,7 @@ std::string Run::WhyNotQuiet() {
     return absl::StrCat("journal: ", view.journal_reason);
   for (size_t i = 0; i < view.targets.size(); ++i) {
     const TargetView& target = view.targets[i];
+    if (target.missed.incomplete) return absl::StrCat(target.name, " ", target.missed.reason);
     if (target.parked_count > 0) return absl::StrCat(target.name, " has parked writes");
     // While it opens its target a lane may be in the middle of proving that it can write there.
     if (target.status.health() != internal::v1::LANE_HEALTH_HEALTHY) {
@@ -269,6 +283,7 @@ RunResult Run::Do() {
   result.steps = world_.steps();
   result.accepted = clients_.accepted();
   result.refused = clients_.refused();
+  result.detached = checker_.detached();
   result.virtual_ms = world_.now_ns() / kSimMs;
   return result;
 }

@@ -9,6 +9,7 @@ namespace tandem {
 struct RunOptions {
   uint64_t seed = 0;
   bool verbose = false;  // log everything, in virtual time, to stderr
+  bool detach = false;   // with journal_full_policy: detach, whatever is drawn
 };
 
 struct RunResult {
@@ -18,6 +19,7 @@ struct RunResult {
   uint64_t steps = 0;
   uint64_t accepted = 0;
   uint64_t refused = 0;
+  uint64_t detached = 0;  // targets that were, as far as it was seen
   int64_t virtual_ms = 0;
 };
 

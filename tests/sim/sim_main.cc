@@ -21,6 +21,7 @@ struct Arguments {
   unsigned jobs = 1;
   bool verbose = false;
   bool replay = false;
+  bool detach = false;
   uint64_t max_failures = 10;
 };
 
@@ -31,20 +32,23 @@ struct Progress {
   volatile uint64_t failed = 0;
   volatile uint64_t steps = 0;
   volatile uint64_t accepted = 0;
+  volatile uint64_t detached = 0;
 };
 
 // One seed; prints what failed. True: passed.
 bool RunOne(const Arguments& arguments, uint64_t seed, Progress* progress) {
-  const RunResult result = RunSeed({.seed = seed, .verbose = arguments.verbose});
+  const RunResult result =
+      RunSeed({.seed = seed, .verbose = arguments.verbose, .detach = arguments.detach});
   std::string failure = result.failure;
   if (failure.empty() && arguments.replay) {
-    const RunResult again = RunSeed({.seed = seed});
+    const RunResult again = RunSeed({.seed = seed, .detach = arguments.detach});
     if (again.trace != result.trace || again.failure != result.failure) {
       failure = "the same seed gave another run";
     }
   }
   progress->steps = progress->steps + result.steps;
   progress->accepted = progress->accepted + result.accepted;
+  progress->detached = progress->detached + result.detached;
   if (arguments.verbose || !failure.empty()) {
     std::fprintf(stderr, "seed %llu: %s\n%s  %llu accepted, %llu refused, %llu steps, %lld ms\n",
                  static_cast<unsigned long long>(seed),
@@ -111,6 +115,8 @@ int Main(int argc, char** argv) {
   app.add_option("--max-failures", arguments.max_failures, "Stop a process after so many")
       ->capture_default_str();
   app.add_flag("--verbose", arguments.verbose, "Log every run, in virtual time");
+  app.add_flag("--detach", arguments.detach,
+               "Every seed with a small journal and journal_full_policy: detach");
   app.add_flag("--replay", arguments.replay, "Run every seed twice; both must be the same run");
   CLI11_PARSE(app, argc, argv);
   if (arguments.jobs == 0) arguments.jobs = 1;
@@ -131,18 +137,20 @@ int Main(int argc, char** argv) {
   RunShares(arguments, shares);
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  uint64_t passed = 0, failed = 0, steps = 0, accepted = 0;
+  uint64_t passed = 0, failed = 0, steps = 0, accepted = 0, detached = 0;
   for (const Progress* progress : shares) {
     passed += progress->passed;
     failed += progress->failed;
     steps += progress->steps;
     accepted += progress->accepted;
+    detached += progress->detached;
   }
   std::printf("seeds %llu..%llu in %.1f s: %.0f seeds/s, %llu steps, %llu accepted writes\n",
               static_cast<unsigned long long>(arguments.first_seed),
               static_cast<unsigned long long>(arguments.first_seed + arguments.seeds - 1), seconds,
               static_cast<double>(passed + failed) / seconds,
               static_cast<unsigned long long>(steps), static_cast<unsigned long long>(accepted));
+  std::printf("%llu targets were detached\n", static_cast<unsigned long long>(detached));
   std::printf("%llu passed, %llu failed\n", static_cast<unsigned long long>(passed),
               static_cast<unsigned long long>(failed));
   return failed == 0 ? 0 : 1;

@@ -45,6 +45,22 @@ TEST_F(PendingCommandsTest, StatusCountsDivergedPaths) {
   EXPECT_EQ(json.at("targets").at(0).at("diverged_paths").to_number<int>(), 2);
 }
 
+TEST_F(PendingCommandsTest, StatusShowsWhatADetachedTargetMisses) {
+  server_.OnStatus([](auto*, auto&, v1::GetStatusResponse* response) {
+    v1::TargetStatus* corebank = response->add_targets();
+    corebank->set_name("corebank");
+    corebank->mutable_detached()->set_detached(true);
+    corebank->mutable_detached()->set_missed_paths(17);
+    return grpc::Status::OK;
+  });
+  const CommandResult result = Run({"status"});
+  EXPECT_EQ(result.exit_code, 10);
+  EXPECT_THAT(result.output, HasSubstr("INCONSISTENT detached"));
+  EXPECT_THAT(result.output, HasSubstr("missed paths:17"));
+  const boost::json::value json = boost::json::parse(Run({"status", "-o", "json"}).output);
+  EXPECT_EQ(json.at("targets").at(0).at("detached").at("missed_paths").to_number<int>(), 17);
+}
+
 TEST_F(PendingCommandsTest, PendingShowsAllPagesAndWhatIsNotKnown) {
   server_.OnList([](auto*, const v1::ListPendingRequest& request,
                     v1::ListPendingResponse* response) {

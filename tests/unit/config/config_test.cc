@@ -117,7 +117,8 @@ std::string OptionsOf(const Config& config) {
       core.max_write_bytes, core.max_batch_operations, core.max_file_bytes, core.max_upload_bytes,
       core.max_open_uploads, core.upload_lifetime_ms, core.max_waiting_writes,
       core.max_waiting_bytes, core.max_request_ids, core.max_path_states, core.request_id_window_ms,
-      core.path_state_limit_ms, core.heartbeat_interval_ms, core.rpo_refuse, core.rpo_limit_ms);
+      core.path_state_limit_ms, core.heartbeat_interval_ms, core.rpo_refuse, core.rpo_limit_ms,
+      core.detach_at_cap, core.max_missed_paths);
   for (const CoreTarget& target : core.targets) text += Joined(target.name, target.path);
   for (const LaneOptions& lane : config.lanes) {
     text += Joined(lane.target, lane.target_path, lane.target_id, lane.writer_root,

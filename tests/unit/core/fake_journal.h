@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -77,6 +78,14 @@ class FakeJournal final : public Journal {
   void SetCheckpoint(const std::string& target, Sequence checkpoint) override {
     checkpoints_[target] = checkpoint;
   }
+  void SetDetached(const std::string& target, bool detached) override {
+    if (detached) {
+      detached_.insert(target);
+    } else {
+      detached_.erase(target);
+    }
+  }
+  [[nodiscard]] const std::set<std::string>& detached() const { return detached_; }
   void SetPin(Sequence oldest) override { pin_ = oldest; }
   uint64_t bytes_used() const override { return 4096; }
   JournalState state() const override { return state_; }
@@ -99,6 +108,7 @@ class FakeJournal final : public Journal {
   JournalState state_ = JournalState::kServing;
   RecoveryReport recovery_;
   std::map<std::string, Sequence> checkpoints_;
+  std::set<std::string> detached_;
   bool closed_ = false;
   Listener* listener_ = nullptr;
 };

@@ -145,5 +145,36 @@ TEST_F(ProgressDeathTest, WatermarkDurableNeverGoesBack) {
   EXPECT_DEATH(progress.SetDurable(4), "invariant broken");
 }
 
+TEST_F(ProgressTest, WhatATargetMissedIsNotThereUntilItMissesNothing) {
+  progress.SetDurable(90);
+  ASSERT_TRUE(local.Hello(HelloOf(90), 90).ok());
+  ASSERT_TRUE(corebank.Hello(HelloOf(20), 90).ok());
+  corebank.SetMissed({.since_ms = 1, .from = 20, .through = 60, .oldest_ms = 5, .writes = 30});
+  // Its lane passes over what is copied, and goes on from there.
+  ASSERT_TRUE(corebank.Checkpoint(70, 90).ok());
+  EXPECT_EQ(progress.LevelOf(20, 20), Level::kAll);
+  EXPECT_EQ(progress.LevelOf(21, 21), Level::kLocal);
+  EXPECT_EQ(progress.LevelOf(60, 61), Level::kLocal);
+  EXPECT_EQ(progress.LevelOf(61, 70), Level::kAll);
+  EXPECT_EQ(corebank.FirstMissing(10, 30), std::optional<Sequence>(21));
+  EXPECT_EQ(corebank.complete(), 20u);
+  EXPECT_EQ(corebank.Lag(LagIndex()).writes, 30u);
+  EXPECT_EQ(progress.MaxCheckpoint(), 90u);
+  corebank.ClearMissed();
+  EXPECT_EQ(progress.LevelOf(21, 60), Level::kAll);
+}
+
+TEST_F(ProgressTest, ADetachedTargetKeepsNothingForItself) {
+  progress.SetDurable(90);
+  ASSERT_TRUE(local.Hello(HelloOf(90), 90).ok());
+  ASSERT_TRUE(corebank.Hello(HelloOf(20), 90).ok());
+  EXPECT_EQ(progress.MinAttachedCheckpoint(), 20u);
+  corebank.set_detached(true);
+  EXPECT_EQ(progress.MinAttachedCheckpoint(), 90u);
+  EXPECT_EQ(progress.MinCheckpoint(), 20u);
+  corebank.SetMissed({.since_ms = 1, .from = 20, .through = 60});
+  EXPECT_EQ(progress.MinCheckpoint(), 60u) << "it needs nothing below that";
+}
+
 }  // namespace
 }  // namespace tandem

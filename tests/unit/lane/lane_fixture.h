@@ -132,6 +132,15 @@ class LaneFixture : public testing::Test, private Journal::Listener {
     return sequence;
   }
 
+  // As core relays it for another lane; the answer is in source_answers_.
+  uint64_t AskSource(internal::v1::SourceQuery query) {
+    query.set_id(++commands_);
+    CoreMessage message;
+    *message.add_source_queries() = std::move(query);
+    channel_->Send(std::move(message));
+    return commands_;
+  }
+
   uint64_t Send(PendingCommand command) {
     command.set_id(++commands_);
     CoreMessage message;
@@ -190,6 +199,7 @@ class LaneFixture : public testing::Test, private Journal::Listener {
   LaneOptions options_;
   std::map<Sequence, internal::v1::ParkedWrite> parked_;  // as core knows them
   std::map<Sequence, bool> durable_;
+  std::map<uint64_t, internal::v1::SourceAnswer> source_answers_;
   Sequence checkpoint_ = 0;
   int64_t complete_ns_ = 0;  // what core says with its tails
   std::unique_ptr<Journal> journal_;
@@ -220,6 +230,7 @@ class LaneFixture : public testing::Test, private Journal::Listener {
     for (const auto& span : message.durable()) {
       for (Sequence i = span.first(); i <= span.last(); ++i) durable_[i] = true;
     }
+    for (const auto& answer : message.source_answers()) source_answers_[answer.id()] = answer;
     for (const auto& result : message.results()) results_[result.id()] = result;
   }
   void OnDurable(JournalTail) override { SendTail(); }

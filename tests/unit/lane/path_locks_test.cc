@@ -111,5 +111,17 @@ TEST(KeyUses, ForgetsWhatWasRemoved) {
   EXPECT_FALSE(uses.Conflicts(PutRecord(2, "a/b", "x")));
 }
 
+TEST_F(PathLocksTest, APinComesAfterWhatQueuedBeforeItAndHoldsUpWhatComesLater) {
+  EXPECT_TRUE(Acquire(PutRecord(1, "d/a", "x")));
+  EXPECT_FALSE(Acquire(PutRecord(2, "d/a", "x")));
+  Record pin = PutRecord(kFirstPin, "d/a", "");
+  EXPECT_FALSE(Acquire(pin));
+  EXPECT_FALSE(Acquire(PutRecord(3, "d/a", "x")));
+  EXPECT_THAT(Behind("d/a"), ElementsAre(2)) << "nothing is merged across it";
+  EXPECT_THAT(Release(1), ElementsAre(2));
+  EXPECT_THAT(Release(2), ElementsAre(kFirstPin));
+  EXPECT_THAT(Release(kFirstPin), ElementsAre(3));
+}
+
 }  // namespace
 }  // namespace tandem

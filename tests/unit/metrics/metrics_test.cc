@@ -43,6 +43,11 @@ MetricsView ViewOfTwoTargets() {
   target.lag_bytes = 640;
   target.lag_ms = 2'500;
   target.parked_count = 1;
+  target.missed = {.detached = true,
+                   .incomplete = true,
+                   .missed_paths = 17,
+                   .copied_paths = 9,
+                   .copied_bytes = 4'096};
   target.status.set_health(internal::v1::LANE_HEALTH_CATCHING_UP);
   target.status.set_applied_writes(100);
   target.status.set_failed_attempts(4);
@@ -86,6 +91,11 @@ TEST(MetricsTest, ShowsEveryTarget) {
                            "tandem_target_checkpoint_sequence{target=\"local\"} 20\n",
                            "tandem_target_applied_sequence{target=\"local\"} 25\n",
                            "tandem_target_parked_writes{target=\"local\"} 1\n",
+                           "tandem_target_detached{target=\"local\"} 1\n",
+                           "tandem_target_inconsistent{target=\"local\"} 1\n",
+                           "tandem_target_missed_paths{target=\"local\"} 17\n",
+                           "tandem_target_copied_paths_total{target=\"local\"} 9\n",
+                           "tandem_target_copied_bytes_total{target=\"local\"} 4096\n",
                            "tandem_target_lag_seconds{target=\"corebank\"} 2.5\n"}) {
     EXPECT_THAT(text, HasSubstr(line));
   }

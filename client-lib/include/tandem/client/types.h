@@ -134,6 +134,15 @@ struct ParkedWrite {
   absl::Time since;
 };
 
+// Of a target that was detached because the journal was at its cap.
+struct DetachedStatus {
+  bool detached = false;  // the journal does not wait for it now; else paths are being copied
+  absl::Time since;
+  uint64_t missed_paths = 0;  // still to be copied
+  uint64_t copied_paths = 0;  // since the daemon's start
+  uint64_t copied_bytes = 0;
+};
+
 struct TargetStatus {
   std::string name;
   std::string path;
@@ -156,6 +165,7 @@ struct TargetStatus {
   std::vector<ParkedWrite> skipped;
   uint64_t skipped_writes = 0;  // all of them; `skipped` may hold fewer
   uint64_t diverged_paths = 0;
+  std::optional<DetachedStatus> detached;  // set: it is INCONSISTENT
 };
 
 // What `tandemctl status` shows.

@@ -1,0 +1,117 @@
+// What a lane gives of its target to one that misses paths.
+#include "daemon/lane/source.h"
+
+#include "tests/unit/lane/lane_fixture.h"
+
+namespace tandem {
+namespace {
+
+using internal::v1::SourceAnswer;
+
+class SourceTest : public LaneFixture {
+ protected:
+  SourceAnswer Open(const std::string& path, Sequence at_least = 0) {
+    internal::v1::SourceQuery query;
+    query.set_path(path);
+    query.set_at_least(at_least);
+    return Answer(AskSource(query));
+  }
+  SourceAnswer Piece(uint64_t session, uint64_t offset) {
+    internal::v1::SourceQuery query;
+    query.set_session(session);
+    query.set_offset(offset);
+    return Answer(AskSource(query));
+  }
+  SourceAnswer Answer(uint64_t id) {
+    EXPECT_TRUE(world_.RunUntil([&] { return source_answers_.contains(id); }, kLimit));
+    return source_answers_[id];
+  }
+  static std::string Long() { return std::string(3 * kSourcePieceBytes / 2, 'l'); }
+  // In records that the journal takes.
+  Sequence DoLong(const std::string& path) {
+    Sequence last = Do(PutRecord(0, path, ""));
+    const std::string content = Long();
+    for (size_t at = 0; at < content.size(); at += 16'384) {
+      last = Do(AppendRecord(0, path, content.substr(at, 16'384), at, FileOf(at)));
+    }
+    return last;
+  }
+};
+
+TEST_F(SourceTest, GivesAShortFileWithTheAnswer) {
+  Start();
+  const Sequence sequence = Do(PutRecord(0, "d/e/a", "content"));
+  const SourceAnswer answer = Open("d/e/a");
+  EXPECT_EQ(answer.trouble(), internal::v1::SOURCE_TROUBLE_UNSPECIFIED);
+  EXPECT_EQ(answer.at(), sequence);
+  EXPECT_EQ(answer.kind(), static_cast<uint32_t>(PathKind::kFile));
+  EXPECT_EQ(answer.data(), "content");
+  EXPECT_EQ(answer.mode(), 0640u);
+  EXPECT_EQ(answer.directories(), 2u);
+}
+
+TEST_F(SourceTest, WhatIsNotThereIsAnAnswerAndSoAreTheDirectoriesAboveIt) {
+  Start();
+  Do(PutRecord(0, "d/a", "content"));
+  const SourceAnswer absent = Open("d/e/f/b");
+  EXPECT_EQ(absent.kind(), static_cast<uint32_t>(PathKind::kAbsent));
+  EXPECT_EQ(absent.directories(), 1u);
+  EXPECT_EQ(Open("d").kind(), static_cast<uint32_t>(PathKind::kDirectory));
+}
+
+TEST_F(SourceTest, ATargetThatIsNotAsFarIsAskedLater) {
+  Start();
+  const Sequence sequence = Do(PutRecord(0, "a", "content"));
+  EXPECT_EQ(Open("a", sequence + 1).trouble(), internal::v1::SOURCE_TROUBLE_LATER);
+  EXPECT_EQ(Open("a", sequence).trouble(), internal::v1::SOURCE_TROUBLE_UNSPECIFIED);
+}
+
+TEST_F(SourceTest, AnswersOnlyWhenWhatCameBeforeIsApplied) {
+  Start();
+  Do(PutRecord(0, "a", "old"));
+  disk_.Hang();
+  const Sequence newer = Append(PutRecord(0, "a", "newer", FileOf(3)));
+  world_.RunFor(kSimSecond);
+  internal::v1::SourceQuery query;
+  query.set_path("a");
+  const uint64_t id = AskSource(query);
+  world_.RunFor(5 * kSimSecond);
+  EXPECT_FALSE(source_answers_.contains(id));
+  disk_.Heal();
+  EXPECT_EQ(Answer(id).data(), "newer");
+  EXPECT_EQ(Answer(id).at(), newer);
+}
+
+TEST_F(SourceTest, APathThatItLacksWritesOfIsNotGiven) {
+  Start();
+  Do(PutRecord(0, "a", "content"));
+  Refuse("a");
+  const Sequence parked = Do(PutRecord(0, "a", "more", FileOf(7)));
+  ASSERT_TRUE(IsParked(parked));
+  EXPECT_EQ(Open("a").trouble(), internal::v1::SOURCE_TROUBLE_PARKED);
+}
+
+TEST_F(SourceTest, ALongFileIsReadInPiecesWhileOthersAppend) {
+  Start();
+  DoLong("a");
+  const SourceAnswer answer = Open("a");
+  ASSERT_EQ(answer.size(), Long().size());
+  EXPECT_TRUE(answer.data().empty());
+  Do(AppendRecord(0, "a", "more", Long().size(), FileOf(Long().size())));
+  const SourceAnswer first = Piece(answer.session(), 0);
+  const SourceAnswer second = Piece(answer.session(), kSourcePieceBytes);
+  EXPECT_EQ(first.data() + second.data(), Long());
+}
+
+TEST_F(SourceTest, ALongFileThatIsChangedMeanwhileIsNotMixed) {
+  Start();
+  DoLong("a");
+  const SourceAnswer answer = Open("a");
+  EXPECT_FALSE(Piece(answer.session(), 0).data().empty());
+  Do(TruncateRecord(0, "a", 10, FileOf(Long().size())));
+  EXPECT_EQ(Piece(answer.session(), kSourcePieceBytes).trouble(),
+            internal::v1::SOURCE_TROUBLE_LATER);
+}
+
+}  // namespace
+}  // namespace tandem
