@@ -1,5 +1,6 @@
 #include "daemon/lane/health.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -42,7 +43,9 @@ HealthJudge::Finding HealthJudge::Find(const HealthSigns& signs) const {
   if (probe_ms_ >= limits_.slow_ms) {
     return {internal::v1::LANE_HEALTH_SLOW, absl::StrCat("a probe took ", probe_ms_, " ms")};
   }
-  if (!caught_up_ && !signs.at_tail) {
+  // Where many write, something is always left to read.
+  const bool at_tail = signs.read >= std::min(signs.durable, durable_before_);
+  if (!caught_up_ && !at_tail) {
     return {internal::v1::LANE_HEALTH_CATCHING_UP, "follows the journal's backlog"};
   }
   return {internal::v1::LANE_HEALTH_HEALTHY, ""};
@@ -50,6 +53,7 @@ HealthJudge::Finding HealthJudge::Find(const HealthSigns& signs) const {
 
 bool HealthJudge::Look(const HealthSigns& signs, int64_t now_ms) {
   Finding found = Find(signs);
+  durable_before_ = signs.durable;
   if (found.health == internal::v1::LANE_HEALTH_HEALTHY) caught_up_ = true;
   const int before = Badness(state_);
   const int now = Badness(found.health);

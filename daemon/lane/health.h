@@ -21,7 +21,8 @@ struct HealthSigns {
   bool owned = true;      // the lane has the target's lock
   bool open = true;       // else `reason` says why not
   bool ever_open = true;  // it was open before, or a try to open it failed
-  bool at_tail = true;    // nothing of the journal is left to read
+  uint64_t read = 0;      // sequence through which the journal is read
+  uint64_t durable = 0;   // and the last one that is there to read
   int64_t oldest_ms = 0;  // age of the operation that has been running longest; 0: none
   std::string reason;
 };
@@ -56,6 +57,7 @@ class HealthJudge {
   uint32_t probes_well_ = 0;  // in a row, since then
   int64_t probe_ms_ = 0;      // how long the last probe took
   bool caught_up_ = false;
+  uint64_t durable_before_ = UINT64_MAX;  // at the last look
 };
 
 }  // namespace tandem

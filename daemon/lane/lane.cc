@@ -12,7 +12,7 @@ namespace tandem {
 namespace {
 
 // A predecessor is usually gone within a moment; one that hangs may hang for hours.
-constexpr int kSoonLockTries = 100;
+constexpr int kSoonLockTries = 10;
 constexpr int64_t kSoonLockPauseNs = 10 * kNsPerMs;
 constexpr int64_t kLockPauseNs = 100 * kNsPerMs;
 

@@ -64,7 +64,8 @@ HealthSigns Lane::Impl::SignsNow() {
     signs.reason = keeper_->reason();
   }
   signs.oldest_ms = env_.files.oldest_in_flight_ns() / kNsPerMs;
-  signs.at_tail = dispatcher_.has_value() && reader_.next() > tail_.durable;
+  signs.durable = dispatcher_.has_value() ? tail_.durable : UINT64_MAX;
+  if (dispatcher_.has_value()) signs.read = reader_.next() - 1;
   return signs;
 }
 

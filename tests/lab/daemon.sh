@@ -18,9 +18,13 @@ daemon_start() {
     TANDEM_JOURNAL_RESERVE_BYTES=4MiB TANDEM_SLOW_LIMIT=500ms TANDEM_EFS_SYNC_TIMEOUT=2s TANDEM_RETRY_MAX=1s
     TANDEM_PARKED_RETRY_INTERVAL=2s TANDEM_DUAL_WRITE_TIMEOUT=5s TANDEM_DRAIN_DEADLINE=5s
   )
-  setsid env "${settings[@]}" setpriv --reuid "$user" --regid "$user" --clear-groups --no-new-privs \
-    prlimit --nofile="${descriptors:-1024}" -- "$build/daemon/main/tandemd" --socket-path="$(socket)" "${flags[@]}" "$@" \
-    >>"/run/tandem/$test.log" 2>&1 </dev/null &
+  # Few programs one after the other: each takes 50 ms and more to start, which a restart's time would contain.
+  (
+    export "${settings[@]}"
+    ulimit -n "${descriptors:-1024}"
+    exec setsid setpriv --reuid "$user" --regid "$user" --clear-groups --no-new-privs \
+      "$build/daemon/main/tandemd" --socket-path="$(socket)" "${flags[@]}" "$@"
+  ) >>"/run/tandem/$test.log" 2>&1 </dev/null &
   supervisor=$!
 }
 

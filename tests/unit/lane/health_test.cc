@@ -28,7 +28,9 @@ class HealthTest : public testing::Test {
     for (int i = 0; i < times; ++i) judge_.Probed(true, 3);
   }
   static HealthSigns Running(int64_t oldest_ms) { return {.oldest_ms = oldest_ms}; }
-  static HealthSigns Down() { return {.open = false, .reason = "no such directory"}; }
+  static HealthSigns Down() {
+    return {.open = false, .read = 10, .durable = 400, .reason = "no such directory"};
+  }
 
   int64_t now_ms_ = 1'000'000;
   HealthJudge judge_{kLimits};
@@ -95,9 +97,18 @@ TEST_F(HealthTest, AProbeThatTakesLongMakesTheTargetSlow) {
 TEST_F(HealthTest, AfterAnOutageTheTargetCatchesUpUntilTheTail) {
   After(0, Down());
   ProbeWell(3);
-  EXPECT_EQ(After(5'000, {.at_tail = false}), LANE_HEALTH_CATCHING_UP);
-  EXPECT_EQ(After(1, {.at_tail = true}), LANE_HEALTH_HEALTHY);
-  EXPECT_EQ(After(1, {.at_tail = false}), LANE_HEALTH_HEALTHY) << "it was there once";
+  EXPECT_EQ(After(5'000, {.read = 10, .durable = 500}), LANE_HEALTH_CATCHING_UP);
+  EXPECT_EQ(After(200, {.read = 499, .durable = 500}), LANE_HEALTH_CATCHING_UP);
+  EXPECT_EQ(After(200, {.read = 500, .durable = 500}), LANE_HEALTH_HEALTHY);
+  EXPECT_EQ(After(200, {.read = 500, .durable = 900}), LANE_HEALTH_HEALTHY) << "it was there once";
+}
+
+TEST_F(HealthTest, WhoHasReadWhatWasThereAtTheLastLookHasCaughtUpThoughMoreHasCome) {
+  After(0, Down());
+  ProbeWell(3);
+  EXPECT_EQ(After(5'000, {.read = 10, .durable = 500}), LANE_HEALTH_CATCHING_UP);
+  EXPECT_EQ(After(200, {.read = 450, .durable = 520}), LANE_HEALTH_CATCHING_UP);
+  EXPECT_EQ(After(200, {.read = 530, .durable = 540}), LANE_HEALTH_HEALTHY);
 }
 
 }  // namespace
