@@ -80,10 +80,10 @@ fill_disk() {
 free_disk() { rm -f "$1/.filler" "$1"/.filler* && sync -f "$1"; }
 
 # --- mounts
-# attach_mount TARGET [SERVER]: mounts as EFS recommends; another target's server is the wrong export.
+# attach_mount TARGET [SERVER [DIRECTORY]]: mounts as EFS recommends; another server or directory is the wrong export.
 attach_mount() {
   mount -t nfs4 -o vers=4.1,rsize=1048576,wsize=1048576,hard,timeo=600,retrans=2,noresvport \
-    "$(network_of "${2:-$1}").2:/" "/mnt/$1"
+    "$(network_of "${2:-$1}").2:/${3:-}" "/mnt/$1"
 }
 detach_mount() { umount --lazy "/mnt/$1"; } # who has files open there goes on using them
 

@@ -33,7 +33,7 @@ long_SteadyRpo() {
   delay corebank 3ms
   begin
   load phase steady
-  load answers JOURNALED 6000 400
+  load answers JOURNALED 4000 400
   heal corebank
   converge
   end
