@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "daemon/base/digest.h"
 #include "daemon/base/status.h"
+#include "daemon/lane/diverged_paths.h"
 #include "daemon/lane/errors.h"
 #include "daemon/model/path.h"
 
@@ -58,7 +59,8 @@ void Source::Touch(const RecordHeader& record) {
     if (record.path != session.path && record.new_path != session.path) continue;
     const bool adds = (record.type == RecordType::kAppend || record.type == RecordType::kWriteAt) &&
                       record.offset >= session.size;
-    if (!adds) session.changed = true;
+    // The open file stays what it was: another one takes its name, or none.
+    if (!adds && !ReplacesContent(record)) session.changed = true;
   }
 }
 

@@ -22,7 +22,8 @@ struct PathPin {
 // Happy path: the path is pinned (what came before is applied, what comes later waits), looked at
 // and, if it is short, read; then it is let go, so that a slow copy holds up nothing here. A longer
 // file is read through its open descriptor in pieces: a write that changes what was promised ends
-// the session, one that only appends does not. Owner: the lane's thread.
+// the session, one that appends or puts another file in its place does not. Owner: the lane's
+// thread.
 class Source {
  public:
   struct Hooks {
