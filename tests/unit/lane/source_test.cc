@@ -103,6 +103,15 @@ TEST_F(SourceTest, ALongFileIsReadInPiecesWhileOthersAppend) {
   EXPECT_EQ(first.data() + second.data(), Long());
 }
 
+TEST_F(SourceTest, ALongFileThatIsReplacedMeanwhileIsStillGivenAsItWas) {
+  Start();
+  DoLong("a");
+  const SourceAnswer answer = Open("a");
+  const std::string first = Piece(answer.session(), 0).data();
+  Do(PutRecord(0, "a", "another", FileOf(Long().size())));
+  EXPECT_EQ(first + Piece(answer.session(), kSourcePieceBytes).data(), Long());
+}
+
 TEST_F(SourceTest, ALongFileThatIsChangedMeanwhileIsNotMixed) {
   Start();
   DoLong("a");
