@@ -26,7 +26,14 @@ Awaitable<absl::Status> LaneFiles::Open() {
 
 Awaitable<absl::StatusOr<bool>> LaneFiles::TryLock() {
   const absl::Status locked = co_await env_.files.Lock(lock_);
-  if (locked.ok()) co_return true;
+  if (locked.ok()) {
+    // A predecessor may have seen the sync of its last names fail, after Open had looked.
+    for (Directory* directory : {directory_.get(), parked_.get()}) {
+      directory->Distrust();
+      CO_RETURN_IF_ERROR(co_await directory->Sync());
+    }
+    co_return true;
+  }
   const int error = ErrnoOf(locked);
   if (error == EWOULDBLOCK || error == EACCES) co_return false;
   co_return locked;
