@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "daemon/base/check.h"
 #include "daemon/base/status.h"
 #include "daemon/lane/base_check.h"
@@ -37,8 +38,8 @@ int FullWriteOf(const std::vector<const Record*>& records) {
 Awaitable<absl::Status> Applier::Apply(Target& target, PathRun& run) {
   TANDEM_CHECK(!run.records.empty());
   const Record& first = *run.records.front();
-  if (first.type == RecordType::kDelete) co_return co_await Delete(target, first, run.in_doubt);
-  if (first.type == RecordType::kRename) co_return co_await Rename(target, first, run.in_doubt);
+  if (first.type == RecordType::kDelete) co_return co_await Delete(target, run);
+  if (first.type == RecordType::kRename) co_return co_await Rename(target, run);
   const std::string parent_path(ParentOf(first.path));
   CO_ASSIGN_OR_RETURN(const DirectoryRef parent,
                       co_await target.directories().Get(parent_path, true, run.in_doubt));
@@ -135,18 +136,23 @@ Awaitable<absl::Status> Applier::CopyContent(FileHandle file, PathRun& run) {
   }
 }
 
-Awaitable<absl::Status> Applier::Delete(Target& target, const Record& record, bool in_doubt) {
+Awaitable<absl::Status> Applier::Delete(Target& target, const PathRun& run) {
+  const Record& record = *run.records.front();
   target.files().Drop(record.path);
   const std::string parent_path(ParentOf(record.path));
-  auto parent = co_await target.directories().Get(parent_path, false, in_doubt);
-  // Neither the directory nor the file: that is what was asked for.
+  auto parent = co_await target.directories().Get(parent_path, false, run.in_doubt);
   if (absl::IsNotFound(parent.status()) || ErrnoOf(parent.status()) == ENOTDIR) {
-    co_return absl::OkStatus();
+    // Neither the directory nor the file: that is what was asked for. But nobody here removes
+    // directories: one that had the file is merely out of sight.
+    const bool any_size = run.in_doubt && !run.sizes.has_value();
+    if (record.base.kind == PathKind::kAbsent || any_size) co_return absl::OkStatus();
+    co_return ForeignChange("the file's directory is gone");
   }
   if (!parent.ok()) co_return parent.status();
   const std::string name(NameOf(record.path));
-  const absl::Status plain = CheckPlain(co_await env_.files.Stat((*parent)->handle, name));
-  CO_RETURN_IF_ERROR(plain);
+  const auto found = co_await env_.files.Stat((*parent)->handle, name);
+  // Gone already is what was asked for; another one than the journal left is a stranger's.
+  if (!absl::IsNotFound(found.status())) CO_RETURN_IF_ERROR(CheckBase(run, found));
   const absl::Status unlinked = co_await env_.files.Unlink((*parent)->handle, name);
   if (!unlinked.ok() && !absl::IsNotFound(unlinked)) {
     target.directories().Forget(parent_path);
@@ -157,7 +163,10 @@ Awaitable<absl::Status> Applier::Delete(Target& target, const Record& record, bo
 
 // A rename is not idempotent: whether it was done is told by which of the names is there. Nothing
 // that depends on it is started before it is recorded as done, so no third state exists.
-Awaitable<absl::Status> Applier::Rename(Target& target, const Record& record, bool in_doubt) {
+Awaitable<absl::Status> Applier::Rename(Target& target, const PathRun& run) {
+  const Record& record = *run.records.front();
+  const bool in_doubt = run.in_doubt;
+  const bool any_size = in_doubt && !run.sizes.has_value();
   target.files().Drop(record.path);
   target.files().Drop(record.new_path);
   Directories& directories = target.directories();
@@ -178,13 +187,17 @@ Awaitable<absl::Status> Applier::Rename(Target& target, const Record& record, bo
   CO_RETURN_IF_ERROR(CheckPlain(source));
   CO_RETURN_IF_ERROR(CheckPlain(destination));
   if (source.ok()) {
-    if (!in_doubt) {
+    // What is there has not been renamed yet: that it is as it was before holds in doubt, too.
+    if (!any_size) {
       CO_RETURN_IF_ERROR(CompareWithBase(record.base, source));
       CO_RETURN_IF_ERROR(CompareWithBase(record.new_base, destination));
     }
     CO_RETURN_IF_ERROR(co_await env_.files.Rename(from->handle, name, to->handle, new_name));
   } else if (!destination.ok() || !in_doubt) {
     co_return ForeignChange("the file to rename is gone");
+  } else if (!any_size && destination->size != record.result_size) {
+    co_return ForeignChange(absl::StrCat("the file to rename is gone, and at its new name are ",
+                                         destination->size, " bytes, not ", record.result_size));
   }
   // The new name first: a crash between the two must not lose both.
   CO_RETURN_IF_ERROR(co_await to->Sync());

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "daemon/journal/record.h"
 #include "daemon/lane/content.h"
 #include "daemon/lane/edits.h"
+#include "daemon/lane/size_range.h"
 #include "daemon/lane/target.h"
 
 namespace tandem {
@@ -24,7 +26,14 @@ struct PathRun {
   // It may have been applied before, wholly or in part: by a predecessor that crashed, or by an
   // attempt that failed. Otherwise the target must look exactly as the journal left it.
   bool in_doubt = false;
+  // In doubt: the sizes that the file may have, if nothing but this run, or what it was part of,
+  // was begun since it was as the journal left it. Any other size is a stranger's. nullopt: any
+  // size may be ours.
+  std::optional<SizeRange> sizes;
 };
+
+// The sizes of the file from before the run to its end.
+[[nodiscard]] SizeRange SizesOf(const std::vector<const Record*>& records);
 
 // The record that the run starts from: its last Put or UploadCommit, or -1.
 [[nodiscard]] int FullWriteOf(const std::vector<const Record*>& records);
@@ -53,8 +62,8 @@ class Applier {
   Awaitable<absl::Status> ApplyEdits(FileHandle file, const std::vector<Edit>& edits,
                                      bool in_doubt);
   Awaitable<absl::Status> Redirty(FileHandle file, uint64_t size);
-  Awaitable<absl::Status> Delete(Target& target, const Record& record, bool in_doubt);
-  Awaitable<absl::Status> Rename(Target& target, const Record& record, bool in_doubt);
+  Awaitable<absl::Status> Delete(Target& target, const PathRun& run);
+  Awaitable<absl::Status> Rename(Target& target, const PathRun& run);
 
   Env& env_;
   uint64_t generation_;

@@ -45,8 +45,27 @@ absl::Status CheckOpen(const PathRun& run, const OpenFile& file,
   return absl::OkStatus();
 }
 
+SizeRange SizesOf(const std::vector<const Record*>& records) {
+  const Record& first = *records.front();
+  const uint64_t before = first.base.kind == PathKind::kFile ? first.base.size : 0;
+  SizeRange sizes{.least = before, .most = before};
+  if (first.type == RecordType::kDelete || first.type == RecordType::kRename) return sizes;
+  for (const Record* record : records) {
+    sizes.Add({.least = record->result_size, .most = record->result_size});
+  }
+  return sizes;
+}
+
 absl::Status CheckBase(const PathRun& run, const absl::StatusOr<FileStat>& found) {
-  return run.in_doubt ? CheckPlain(found) : CompareWithBase(run.records.front()->base, found);
+  const PathState& base = run.records.front()->base;
+  if (!run.in_doubt) return CompareWithBase(base, found);
+  if (!run.sizes.has_value()) return CheckPlain(found);
+  if (!found.ok() || found->type != FileType::kRegular) {
+    return CompareWithBase(base, found);
+  }
+  if (found->size >= run.sizes->least && found->size <= run.sizes->most) return absl::OkStatus();
+  return ForeignChange(absl::StrCat("the file has ", found->size, " bytes, not ", run.sizes->least,
+                                    " to ", run.sizes->most));
 }
 
 }  // namespace tandem

@@ -19,7 +19,8 @@ namespace tandem {
 // In doubt any size may be the right one; what is no plain file of ours never is.
 [[nodiscard]] absl::Status CheckPlain(const absl::StatusOr<FileStat>& found);
 
-// The one or the other, as the run is in doubt or not.
+// As the run asks for: exactly what it starts from; in doubt, any size that it may have made of
+// that; or CheckPlain.
 [[nodiscard]] absl::Status CheckBase(const PathRun& run, const absl::StatusOr<FileStat>& found);
 
 // The name still leads to the open file, which is as the journal left it.

@@ -78,6 +78,8 @@ class Dispatcher {
     RecordPlace place;
     State state = State::kWaiting;
     bool has_payload = true;
+    // A try failed and may have left this much of it, and of what was tried with it.
+    std::optional<SizeRange> begun;
   };
 
   Awaitable<void> Linger();
@@ -98,8 +100,11 @@ class Dispatcher {
   [[nodiscard]] bool MustSaveBefore(const std::vector<Sequence>& sequences);
   Awaitable<Outcome> ApplyOrPark(std::vector<Sequence>& sequences);
   Awaitable<absl::Status> AttemptToHeal(Target& target, const std::vector<Sequence>& sequences);
+  // `heals`: the path is DIVERGED, so anything may be there.
   Awaitable<absl::Status> Attempt(Target& target, const std::vector<Sequence>& sequences,
-                                  bool in_doubt);
+                                  bool heals);
+  [[nodiscard]] PathRun RunOf(const std::vector<Sequence>& sequences, bool heals);
+  void NoteBegun(const std::vector<Sequence>& sequences);
   Awaitable<absl::Status> LoadPayload(Sequence sequence);
   absl::StatusOr<std::unique_ptr<Content>> ContentOf(const Record& commit);
   Awaitable<absl::Status> ParkRun(const std::vector<Sequence>& sequences, absl::Status why,

@@ -10,7 +10,6 @@ namespace tandem {
 
 Awaitable<Dispatcher::Outcome> Dispatcher::ApplyOrPark(std::vector<Sequence>& sequences) {
   for (const Sequence sequence : sequences) source_.Touch(At(sequence).record);
-  bool in_doubt = sequences.front() <= doubt_limit_;
   uint32_t attempts = 0;
   while (!stopped_) {
     absl::Status status;
@@ -26,7 +25,7 @@ Awaitable<Dispatcher::Outcome> Dispatcher::ApplyOrPark(std::vector<Sequence>& se
       if (standing == Standing::kHeals) {
         status = co_await AttemptToHeal(*target, sequences);
       } else {
-        status = co_await Attempt(*target, sequences, in_doubt);
+        status = co_await Attempt(*target, sequences, /*heals=*/false);
       }
       if (status.ok()) co_return Outcome::kApplied;
       if (stopped_) break;
@@ -39,7 +38,7 @@ Awaitable<Dispatcher::Outcome> Dispatcher::ApplyOrPark(std::vector<Sequence>& se
         continue;
       }
       ++parts_.counters.failed_attempts;
-      in_doubt = true;
+      NoteBegun(sequences);
       ++attempts;
       if (ScopeOf(status) == FailureScope::kTarget) {
         if (target == parts_.keeper.current()) parts_.keeper.ReportFailure(status);
@@ -83,10 +82,9 @@ Awaitable<void> Dispatcher::Pause(uint32_t attempt) {
 }
 
 Awaitable<absl::Status> Dispatcher::Attempt(Target& target, const std::vector<Sequence>& sequences,
-                                            bool in_doubt) {
+                                            bool heals) {
   const int64_t started_ns = env_.clock.MonotonicNs();
-  PathRun run{.in_doubt = in_doubt};
-  for (const Sequence sequence : sequences) run.records.push_back(&At(sequence).record);
+  PathRun run = RunOf(sequences, heals);
   const int base = FullWriteOf(run.records);
   uint64_t bytes = 0;
   for (size_t i = static_cast<size_t>(std::max(base, 0)); i < sequences.size(); ++i) {

@@ -7,11 +7,37 @@
 
 namespace tandem {
 
+// What of the run, or of one that it was part of, may be on the target already.
+PathRun Dispatcher::RunOf(const std::vector<Sequence>& sequences, bool heals) {
+  PathRun run;
+  for (const Sequence sequence : sequences) run.records.push_back(&At(sequence).record);
+  SizeRange sizes = SizesOf(run.records);
+  for (const Sequence sequence : sequences) {
+    const std::optional<SizeRange>& begun = At(sequence).begun;
+    if (!begun.has_value()) continue;
+    run.in_doubt = true;
+    sizes.Add(*begun);
+  }
+  // A predecessor may have gone on to later writes of the path; not beyond a Rename or Delete.
+  const RecordType type = run.records.front()->type;
+  const bool changes_names = type == RecordType::kRename || type == RecordType::kDelete;
+  const bool any = sequences.front() <= doubt_limit_ && !changes_names;
+  run.in_doubt = run.in_doubt || heals || sequences.front() <= doubt_limit_;
+  if (!any && !heals) run.sizes = sizes;
+  return run;
+}
+
+void Dispatcher::NoteBegun(const std::vector<Sequence>& sequences) {
+  const std::optional<SizeRange> sizes = RunOf(sequences, /*heals=*/false).sizes;
+  if (!sizes.has_value()) return;  // in doubt for ever
+  for (const Sequence sequence : sequences) At(sequence).begun = sizes;
+}
+
 // Nothing parked is tried meanwhile: what this replaces must not land on top of it.
 Awaitable<absl::Status> Dispatcher::AttemptToHeal(Target& target,
                                                   const std::vector<Sequence>& sequences) {
   co_await quarantine_.TakeTurn();
-  absl::Status status = co_await Attempt(target, sequences, /*in_doubt=*/true);
+  absl::Status status = co_await Attempt(target, sequences, /*heals=*/true);
   if (status.ok()) {
     const RecordHeader header = At(sequences.front()).record;
     const bool healed = co_await quarantine_.Heal(header);
@@ -65,11 +91,13 @@ Awaitable<absl::Status> Dispatcher::ParkOne(Sequence sequence, absl::Status why,
                                             uint32_t attempts) {
   CO_RETURN_IF_ERROR(co_await LoadPayload(sequence));
   const Record& record = At(sequence).record;
+  const std::vector<Sequence> alone(1, sequence);
+  const std::optional<SizeRange> sizes = RunOf(alone, /*heals=*/false).sizes;
   std::unique_ptr<Content> content;
   if (record.type == RecordType::kUploadCommit) {
     CO_ASSIGN_OR_RETURN(content, ContentOf(record));
   }
-  co_return co_await parts_.parked.Park(record, content.get(), why, attempts);
+  co_return co_await parts_.parked.Park(record, content.get(), why, attempts, sizes);
 }
 
 }  // namespace tandem

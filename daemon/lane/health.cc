@@ -28,10 +28,8 @@ int Badness(Health health) {
 
 HealthJudge::Finding HealthJudge::Find(const HealthSigns& signs) const {
   if (!signs.owned) return {internal::v1::LANE_HEALTH_STARTING, signs.reason};
-  if (!signs.open) {
-    return {signs.ever_open ? internal::v1::LANE_HEALTH_DOWN : internal::v1::LANE_HEALTH_STARTING,
-            signs.reason};
-  }
+  if (!signs.open && signs.ever_open) return {internal::v1::LANE_HEALTH_DOWN, signs.reason};
+  // Also while it is opened for the first time: a mount may hang from the very beginning.
   if (signs.oldest_ms >= limits_.stall_ms) {
     return {internal::v1::LANE_HEALTH_STALLED,
             absl::StrCat("an operation has been running for ", signs.oldest_ms / 1'000, " s")};
@@ -40,6 +38,7 @@ HealthJudge::Finding HealthJudge::Find(const HealthSigns& signs) const {
     return {internal::v1::LANE_HEALTH_SLOW,
             absl::StrCat("an operation has been running for over ", limits_.slow_ms, " ms")};
   }
+  if (!signs.open) return {internal::v1::LANE_HEALTH_STARTING, signs.reason};
   if (probe_ms_ >= limits_.slow_ms) {
     return {internal::v1::LANE_HEALTH_SLOW, absl::StrCat("a probe took ", probe_ms_, " ms")};
   }

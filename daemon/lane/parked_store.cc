@@ -21,6 +21,15 @@ std::string DataName(Sequence sequence) {
   return absl::StrCat(absl::Hex(sequence, absl::kZeroPad16), ".data");
 }
 
+void ToMessage(const PathState& state, internal::v1::ParkedBase* message) {
+  message->set_kind(static_cast<uint32_t>(state.kind));
+  message->set_size(state.size);
+}
+PathState FromMessage(const internal::v1::ParkedBase& message) {
+  return {.kind = static_cast<PathKind>(std::min<uint32_t>(message.kind(), 3)),
+          .size = message.size()};
+}
+
 internal::v1::ParkedRecord ToProto(const Record& record, const ParkedWrite& write) {
   internal::v1::ParkedRecord proto;
   proto.set_type(static_cast<uint32_t>(record.type));
@@ -38,6 +47,12 @@ internal::v1::ParkedRecord ToProto(const Record& record, const ParkedWrite& writ
   proto.set_since_ms(write.since_ms);
   proto.set_content_bytes(write.payload_bytes);
   if (write.skip.has_value()) ToMessage(*write.skip, proto.mutable_skip());
+  ToMessage(record.base, proto.mutable_base());
+  ToMessage(record.new_base, proto.mutable_new_base());
+  if (write.sizes.has_value()) {
+    proto.mutable_sizes()->set_least(write.sizes->least);
+    proto.mutable_sizes()->set_most(write.sizes->most);
+  }
   return proto;
 }
 
@@ -55,6 +70,11 @@ Record FromProto(internal::v1::ParkedRecord& proto, ParkedWrite& write) {
   record.offset = proto.offset();
   record.mode = proto.mode();
   record.result_size = proto.result_size();
+  record.base = FromMessage(proto.base());
+  record.new_base = FromMessage(proto.new_base());
+  if (proto.has_sizes()) {
+    write.sizes = {.least = proto.sizes().least(), .most = proto.sizes().most()};
+  }
   record.payload = std::move(*proto.mutable_payload());
   record.payload_length = static_cast<uint32_t>(record.payload.size());
   write.header = record;
@@ -96,8 +116,12 @@ Awaitable<absl::Status> ParkedStore::Load() {
     if (!record.ok()) co_return Annotate(record.status(), name);
     Loaded(std::move(write));
   }
+  co_return co_await RemoveLeftovers(names);
+}
+
+// Left by a crash: content whose record was never parked, or is gone.
+Awaitable<absl::Status> ParkedStore::RemoveLeftovers(std::vector<std::string> names) {
   for (const std::string& name : names) {
-    // Left by a crash: content whose record was never parked, or is gone.
     Sequence sequence = 0;
     const absl::string_view stem = absl::string_view(name).substr(0, name.find('.'));
     const bool content = absl::EndsWith(name, ".data");
@@ -121,7 +145,8 @@ void ParkedStore::Loaded(ParkedWrite write) {
 }
 
 Awaitable<absl::Status> ParkedStore::Park(const Record& record, Content* content,
-                                          absl::Status error, uint64_t attempts) {
+                                          absl::Status error, uint64_t attempts,
+                                          std::optional<SizeRange> sizes) {
   if (writes_.contains(record.sequence)) co_return absl::OkStatus();
   TANDEM_CHECK(!skipped_.contains(record.sequence));
   if (writes_.size() >= max_writes_ || bytes_ + record.payload.size() > max_bytes_) {
@@ -131,7 +156,8 @@ Awaitable<absl::Status> ParkedStore::Park(const Record& record, Content* content
                     .payload_bytes = record.payload.size(),
                     .error = std::string(error.message()),
                     .since_ms = env_.clock.WallMs(),
-                    .attempts = attempts};
+                    .attempts = attempts,
+                    .sizes = sizes};
   if (content != nullptr) {
     CO_ASSIGN_OR_RETURN(write.payload_bytes,
                         co_await CopyContent(DataName(record.sequence), *content));

@@ -32,6 +32,7 @@
 #include "daemon/lane/directories.h"
 #include "daemon/lane/diverged_paths.h"
 #include "daemon/lane/path_locks.h"
+#include "daemon/lane/size_range.h"
 #include "tandem/internal/v1/parked.pb.h"
 
 namespace tandem {
@@ -51,7 +52,9 @@ struct ParkedWrite {
   int64_t since_ms = 0;        // wall time, since 1970
   bool done = false;           // on the target; only its removal is owed
   uint64_t attempts = 0;       // that failed, as far as this process knows
-  bool skipping = false;       // its skip has begun: nothing else may be done with it
+  // Sizes that tries of it may have left; nullopt: any. See PathRun.
+  std::optional<SizeRange> sizes;
+  bool skipping = false;  // its skip has begun: nothing else may be done with it
   std::optional<SkipNote> skip;
 };
 
@@ -78,8 +81,10 @@ class ParkedStore {
 
   // Durable when OK. Over the limits (IsOverParkedLimit) nothing is written; after any other error
   // the record may be there or not: Park it again until it is. `content`: an upload's, else null.
+  // `sizes`: see ParkedWrite.
   Awaitable<absl::Status> Park(const Record& record, Content* content, absl::Status error,
-                               uint64_t attempts = 0);
+                               uint64_t attempts = 0,
+                               std::optional<SizeRange> sizes = std::nullopt);
 
   // The record with its payload (an upload's content: OpenContent).
   Awaitable<absl::StatusOr<Record>> Read(Sequence sequence);
@@ -126,6 +131,7 @@ class ParkedStore {
   Awaitable<absl::Status> Save(const Record& record, const ParkedWrite& write);
   Awaitable<absl::Status> Unlink(const ParkedWrite& write);
   void Loaded(ParkedWrite write);
+  Awaitable<absl::Status> RemoveLeftovers(std::vector<std::string> names);
 
   Env& env_;
   DirectoryRef directory_;

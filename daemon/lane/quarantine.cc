@@ -44,7 +44,7 @@ Awaitable<void> Quarantine::Run() {
     again_ = false;
     if (!parts_.parked.writes().empty() && parts_.keeper.current() != nullptr) {
       co_await TakeTurn();
-      co_await TryAgain(all, nullptr);
+      co_await TryAgain(all, /*forced=*/false, nullptr);
       GiveTurnBack();
     }
     if (stopped_) break;
@@ -55,7 +55,7 @@ Awaitable<void> Quarantine::Run() {
   while (commands_ > 0) co_await free_.Wait();
 }
 
-Awaitable<void> Quarantine::TryAgain(Wanted wanted, PendingResult* result) {
+Awaitable<void> Quarantine::TryAgain(Wanted wanted, bool forced, PendingResult* result) {
   std::vector<Sequence> sequences;
   for (const auto& [sequence, write] : parts_.parked.writes()) sequences.push_back(sequence);
   KeyUses before;  // of those that still wait
@@ -71,7 +71,7 @@ Awaitable<void> Quarantine::TryAgain(Wanted wanted, PendingResult* result) {
     } else if (standing == Standing::kWaits && !write.done) {
       status = StillWaits(write);
     } else if (is_wanted) {
-      status = co_await TryOne(sequence, standing, before);
+      status = co_await TryOne(sequence, standing, forced, before);
     }
     if (!status.ok()) before.Add(header);
     if (is_wanted && result != nullptr) AddOutcome(header, status, result);
@@ -89,11 +89,14 @@ absl::Status Quarantine::StillWaits(const ParkedWrite& write) {
 }
 
 // Its locks are free: what depends on it is parked behind it until it is removed.
-Awaitable<absl::Status> Quarantine::TryOne(Sequence sequence, Standing standing, KeyUses& before) {
+Awaitable<absl::Status> Quarantine::TryOne(Sequence sequence, Standing standing, bool forced,
+                                           KeyUses& before) {
   const std::shared_ptr<Target> target = parts_.keeper.current();
   if (target == nullptr) co_return absl::UnavailableError("the target is down");
   absl::Status status;
-  if (!parts_.parked.writes().at(sequence).done) status = co_await Apply(*target, sequence);
+  const ParkedWrite& write = parts_.parked.writes().at(sequence);
+  const bool any_size = standing == Standing::kHeals || (forced && ReplacesContent(write.header));
+  if (!write.done) status = co_await Apply(*target, sequence, any_size);
   if (!status.ok()) {
     ++parts_.counters.failed_attempts;
     parts_.parked.CountAttempt(sequence);
@@ -114,9 +117,10 @@ Awaitable<absl::Status> Quarantine::TryOne(Sequence sequence, Standing standing,
   co_return absl::OkStatus();
 }
 
-Awaitable<absl::Status> Quarantine::Apply(Target& target, Sequence sequence) {
+Awaitable<absl::Status> Quarantine::Apply(Target& target, Sequence sequence, bool any_size) {
   CO_ASSIGN_OR_RETURN(Record record, co_await parts_.parked.Read(sequence));
   PathRun run{.records = {&record}, .in_doubt = true};
+  if (!any_size) run.sizes = parts_.parked.writes().at(sequence).sizes;
   FileHandle content = kNoFile;
   if (record.type == RecordType::kUploadCommit) {
     CO_ASSIGN_OR_RETURN(content, co_await parts_.parked.OpenContent(sequence));

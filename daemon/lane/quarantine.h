@@ -48,12 +48,14 @@ class Quarantine {
   Awaitable<void> RunCommand(internal::v1::PendingCommand command);
   using Wanted = std::function<bool(const ParkedWrite&)>;
 
-  // Tries those that are wanted, in their order.
-  Awaitable<void> TryAgain(Wanted wanted, internal::v1::PendingResult* result);
+  // Tries those that are wanted, in their order. `forced`: a person named them, so that a full
+  // write replaces even a stranger's file.
+  Awaitable<void> TryAgain(Wanted wanted, bool forced, internal::v1::PendingResult* result);
   absl::Status StillWaits(const ParkedWrite& write);
   // `before`: what waits before it; what it replaces is taken out.
-  Awaitable<absl::Status> TryOne(Sequence sequence, Standing standing, KeyUses& before);
-  Awaitable<absl::Status> Apply(Target& target, Sequence sequence);
+  Awaitable<absl::Status> TryOne(Sequence sequence, Standing standing, bool forced,
+                                 KeyUses& before);
+  Awaitable<absl::Status> Apply(Target& target, Sequence sequence, bool any_size);
   Awaitable<void> SkipAll(std::vector<Sequence> sequences, std::string reason, std::string caller,
                           internal::v1::PendingResult* result);
   // Again and again until it holds; false: stopped before.

@@ -103,7 +103,8 @@ Awaitable<void> Quarantine::RunCommand(PendingCommand command) {
       co_await SkipAll(std::move(chosen), command.reason(), command.caller(), &result);
     } else {
       const Wanted wanted = [&command](const ParkedWrite& write) { return Names(command, write); };
-      co_await TryAgain(wanted, &result);
+      const bool forced = !command.path().empty() || command.sequences_size() > 0;
+      co_await TryAgain(wanted, forced, &result);
     }
     // What waited behind it may go on.
     if (result.done() > 0) again_ = true;

@@ -35,12 +35,11 @@ Awaitable<absl::StatusOr<std::unique_ptr<Target>>> Target::Open(Env& env,
     CO_RETURN_IF_ERROR(co_await claim->Take(top, *target->own_, target->data_flags()));
   }
   CO_ASSIGN_OR_RETURN(const DirectoryRef root, co_await whole.Get(options.writer_root, true, true));
-  // A handle of its own for the cache of what is beneath.
-  const std::string root_path = options.writer_root.empty()
-                                    ? options.target_path
-                                    : absl::StrCat(options.target_path, "/", options.writer_root);
+  // A handle of its own for the cache of what is beneath; from what was checked, not from the path,
+  // which may lead to another mount by now.
+  const std::string root_name = options.writer_root.empty() ? "." : options.writer_root;
   CO_ASSIGN_OR_RETURN(const FileHandle beneath,
-                      co_await env.files.Open(kNoFile, root_path, kDirectoryFlags));
+                      co_await env.files.Open(top, root_name, kDirectoryFlags));
   target->directories_ =
       std::make_unique<Directories>(env, beneath, options.max_open_directories, suspicious);
   // A server has made a change of names durable when it answers; a sync would only wait for the

@@ -86,33 +86,39 @@ void Checker::OnAccepted(const SimRequest& request, Sequence sequence) {
   }
 }
 
-void Checker::OnReply(const SimRequest& request, const WriteReply& reply) {
+void Checker::OnKnown(const SimRequest& request, const std::vector<OperationResult>& results) {
   const std::string who = absl::StrCat("the reply to ", request.ToString());
-  if (reply.results.size() != request.operations.size()) {
-    return Fail(absl::StrCat(who, " has ", reply.results.size(), " results"));
+  if (results.size() != request.operations.size()) {
+    return Fail(absl::StrCat(who, " has ", results.size(), " results"));
   }
   std::vector<Sequence> sequences;
-  for (size_t i = 0; i < reply.results.size(); ++i) {
-    const OperationResult& result = reply.results[i];
+  for (size_t i = 0; i < results.size(); ++i) {
+    const OperationResult& result = results[i];
     sequences.push_back(result.sequence);
-    if (result.sequence != reply.results[0].sequence + i) {
+    if (result.sequence != results[0].sequence + i) {
       return Fail(absl::StrCat(who, " has sequences with a gap"));
     }
     OnAccepted(request, result.sequence);
     operations_.emplace(result.sequence, Applied{request.number, request.operations[i], result});
   }
   const auto [known, fresh] = sequences_.emplace(request.number, sequences);
-  if (!fresh && known->second != sequences) {
-    return Fail(absl::StrCat(who, " says sequence ", sequences[0], ", an earlier one said ",
-                             known->second[0]));
-  }
+  if (fresh || known->second == sequences) return;
+  Fail(absl::StrCat(who, " says sequence ", sequences[0], ", an earlier one said ",
+                    known->second[0]));
+}
+
+void Checker::OnReply(const SimRequest& request, const WriteReply& reply) {
+  const std::string who = absl::StrCat("the reply to ", request.ToString());
+  const bool fresh = !sequences_.contains(request.number);
+  OnKnown(request, reply.results);
+  if (!failure_.empty()) return;
   if (!fresh && !reply.earlier_attempt) {
     return Fail(absl::StrCat(who, " does not say that it answers an earlier attempt"));
   }
   if (reply.level_reached < request.level) {
     return Fail(absl::StrCat(who, " has only ", LevelName(reply.level_reached)));
   }
-  if (node_.core()->View().durable < sequences.back()) {
+  if (node_.core()->View().durable < reply.results.back().sequence) {
     return Fail(absl::StrCat(who, " came before its record was durable"));
   }
   if (reply.level_reached >= Level::kLocal && !IsDurable(reply, "local")) {
@@ -131,14 +137,16 @@ void Checker::TakeClaims(const SimRequest& request, const WriteReply& reply) {
   for (size_t target = 0; target < node_.targets(); ++target) {
     const SimDisk& disk = node_.target_disk(target);
     if (!IsDurable(reply, disk.options().name)) continue;
+    const auto claim = [&](Sequence sequence, const std::string& path) {
+      // What it had there is out of sight.
+      if (Strangers::IsHidden(path, strangers_.PathOf(target))) return;
+      claims_.push_back({sequence, target, path, disk.ReadFile(path, /*durable=*/true)});
+    };
     for (size_t i = 0; i < request.operations.size(); ++i) {
       const Operation& operation = request.operations[i];
-      const Sequence sequence = reply.results[i].sequence;
-      claims_.push_back(
-          {sequence, target, operation.path, disk.ReadFile(operation.path, /*durable=*/true)});
+      claim(reply.results[i].sequence, operation.path);
       if (operation.type == OperationType::kRename) {
-        claims_.push_back({sequence, target, operation.new_path,
-                           disk.ReadFile(operation.new_path, /*durable=*/true)});
+        claim(reply.results[i].sequence, operation.new_path);
       }
     }
   }
@@ -163,18 +171,22 @@ void Checker::OnRefused(const SimRequest& request, Reason reason, Sequence low, 
 
 void Checker::CheckView() {
   TakeWatermarks();
+  view_.reset();
   if (!node_.core()) return;
-  const CoreView view = node_.core()->View();
+  view_ = node_.core()->View();
+  const CoreView& view = *view_;
   if (view.durable > view.appended) Fail("durable > appended");
-  for (const TargetView& target : view.targets) {
+  for (size_t i = 0; i < view.targets.size(); ++i) {
+    const TargetView& target = view.targets[i];
     const std::string marks =
         absl::StrCat(target.name, ": retired ", view.retired, ", checkpoint ", target.checkpoint,
                      ", applied ", target.applied, ", durable ", view.durable);
     if (target.applied > view.durable) Fail(absl::StrCat("applied > durable: ", marks));
     if (target.checkpoint > target.applied) Fail(absl::StrCat("checkpoint > applied: ", marks));
-    // Nobody else writes there.
     for (const auto& parked : target.parked) {
       if (!absl::StrContains(parked.error(), "FOREIGN_CHANGE")) continue;
+      if (strangers_.Concerns(i, parked.path())) continue;
+      if (!parked.new_path().empty() && strangers_.Concerns(i, parked.new_path())) continue;
       Fail(absl::StrCat(target.name, " takes its own work for a stranger's: sequence ",
                         parked.sequence(), ", ", parked.path(), ": ", parked.error()));
     }
@@ -260,7 +272,7 @@ void Checker::TakeWatermarks() {
     }
     if (watermark->sequence == last) continue;
     last = watermark->sequence;
-    watermarks_.push_back({last, target, disk.Tree(/*durable=*/true)});
+    watermarks_.push_back({last, target, disk.Tree(/*durable=*/true), strangers_.PathOf(target)});
   }
 }
 
@@ -274,6 +286,7 @@ void Checker::CheckWatermark(const WatermarkClaim& claim) {
     }
   }
   for (const std::string& path : paths) {
+    if (Strangers::IsHidden(path, claim.hidden)) continue;
     const std::vector<ModelContent> states = model_.Since(path, claim.sequence);
     const auto found = claim.tree.find(path);
     const std::optional<std::string> content =
@@ -287,12 +300,35 @@ void Checker::CheckWatermark(const WatermarkClaim& claim) {
   }
 }
 
+std::set<std::string> Checker::Behind(size_t target) {
+  std::set<std::string> behind;
+  if (node_.core() == nullptr) return last_behind_[target];
+  const TargetView view = node_.core()->View().targets.at(target);
+  for (const auto& write : view.skipped) {
+    behind.insert(write.skip().diverged().begin(), write.skip().diverged().end());
+  }
+  for (const auto& write : view.parked) {
+    behind.insert(write.path());
+    if (!write.new_path().empty()) behind.insert(write.new_path());
+  }
+  last_behind_[target] = behind;
+  return behind;
+}
+
 void Checker::CheckTrees(bool durable, const std::string& when) {
-  const std::map<std::string, std::string> should = model_.Tree();
   for (size_t target = 0; target < node_.targets(); ++target) {
     const SimDisk& disk = node_.target_disk(target);
+    std::map<std::string, std::string> should = model_.Tree();
     std::map<std::string, std::string> is = disk.Tree(durable);
     std::erase_if(is, [](const auto& entry) { return absl::StartsWith(entry.first, ".tandem/"); });
+    for (const std::string& path : Behind(target)) {
+      for (auto* tree : {&is, &should}) {
+        tree->erase(path);
+        for (const absl::string_view above : AncestorsOf(path)) {
+          tree->erase(absl::StrCat(above, "/"));
+        }
+      }
+    }
     const std::string difference = Difference(is, should);
     if (!difference.empty()) {
       Fail(absl::StrCat(when, ", on ", disk.options().name, ": ", difference));

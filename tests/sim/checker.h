@@ -10,6 +10,7 @@
 #include "daemon/core/core.h"
 #include "tests/sim/model.h"
 #include "tests/sim/node.h"
+#include "tests/sim/strangers.h"
 #include "tests/sim/workload.h"
 
 namespace tandem {
@@ -17,10 +18,12 @@ namespace tandem {
 // Owner: the simulation's thread.
 class Checker {
  public:
-  explicit Checker(SimNode& node) : node_(node) {}
+  Checker(SimNode& node, const Strangers& strangers) : node_(node), strangers_(strangers) {}
 
   // An answer left core just now, for a request that is accepted.
   void OnReply(const SimRequest& request, const WriteReply& reply);
+  // The results of a write that is accepted, whatever level it reached.
+  void OnKnown(const SimRequest& request, const std::vector<OperationResult>& results);
   // The write was accepted as `sequence`, whatever level it reached.
   void OnAccepted(const SimRequest& request, Sequence sequence);
   // Refused for good. When it was sent, sequences up to `low` were known to be given out; when the
@@ -28,6 +31,8 @@ class Checker {
   void OnRefused(const SimRequest& request, Reason reason, Sequence low, Sequence high);
   // After every event that matters: what core says of itself.
   void CheckView();
+  // As core showed itself then; null: it was not up.
+  [[nodiscard]] const CoreView* view() const { return view_.has_value() ? &*view_ : nullptr; }
 
   [[nodiscard]] Sequence max_known() const {
     return operations_.empty() ? 0 : operations_.rbegin()->first;
@@ -72,6 +77,7 @@ class Checker {
     Sequence sequence;
     size_t target;
     std::map<std::string, std::string> tree;
+    std::string hidden;  // by a stranger, at this path; "": nothing
   };
   struct Refusal {
     SimRequest request;
@@ -82,6 +88,8 @@ class Checker {
   };
 
   void CheckRetired(const CoreView& view, const TargetView& target, const std::string& marks);
+  // Paths that the target lacks something of and says so: skipped, or parked behind that.
+  [[nodiscard]] std::set<std::string> Behind(size_t target);
   void TakeClaims(const SimRequest& request, const WriteReply& reply);
   void TryToExplainRefusals(Sequence at);
   void CheckClaim(const Claim& claim);
@@ -89,6 +97,9 @@ class Checker {
   void CheckWatermark(const WatermarkClaim& claim);
 
   SimNode& node_;
+  const Strangers& strangers_;
+  std::map<size_t, std::set<std::string>> last_behind_;  // while core is down
+  std::optional<CoreView> view_;
   std::map<Sequence, Applied> operations_;
   std::map<Sequence, size_t> accepted_;  // sequence -> request, where only that is known
   std::map<size_t, std::vector<Sequence>> sequences_;  // of each request

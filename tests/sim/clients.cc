@@ -27,16 +27,17 @@ bool IsFinal(const absl::Status& status) {
 }  // namespace
 
 SimClients::SimClients(SimWorld& world, size_t requests, size_t clients, double pipelined,
-                       Logger& log)
+                       bool heavy, Logger& log)
     : world_(world),
       random_(world.random().Fork()),
-      workload_(random_.Fork()),
+      workload_(random_.Fork(), heavy),
       log_(log),
       limit_(requests),
       pipelined_(pipelined),
       chains_(clients) {}
 
-void SimClients::Attach(SimNode* node, Checker* checker) {
+void SimClients::Attach(SimNode* node, Checker* checker, Hooks hooks) {
+  hooks_ = std::move(hooks);
   node_ = node;
   checker_ = checker;
   for (size_t i = 0; i < chains_; ++i) IssueLater();
@@ -71,6 +72,7 @@ void SimClients::OnCoreUp() {
 }
 
 void SimClients::OnCoreDown() {
+  told_paths_.clear();
   for (const auto& call : calls_) {
     if (call->resolved) continue;
     call->tried = call->tried || call->sent;
@@ -90,6 +92,8 @@ void SimClients::Send(Call& call) {
   call.sent = true;
   call.attempt = ++attempts_;
   call.low = checker_->max_known();
+  call.sent_ns = world_.now_ns();
+  call.known = KnowsPaths(call.request);
   if (call.request.upload) return SendUpload(call, call.attempt);
   WriteRequest request;
   request.request_id = call.request.id;
@@ -157,6 +161,8 @@ void SimClients::OnReply(Call& call, uint64_t attempt, absl::StatusOr<WriteReply
               {"level", std::string(LevelName(reply->level_reached))},
               {"earlier", reply->earlier_attempt}});
   checker_->OnReply(call.request, *reply);
+  hooks_.on_reply(call.request, call.sent_ns, call.known);
+  NotePaths(call.request);
   AfterAccept(call, *reply);
 }
 
@@ -171,14 +177,40 @@ void SimClients::OnFailure(Call& call, const absl::Status& status) {
   // An id may be too old to be new for certain; of one never sent before that says all.
   if (reason == Reason::kRequestIdExpired && !call.tried) return Resolve(call, false);
   call.tried = true;
+  if (reason == Reason::kTargetFailed && hooks_.skipped() && GiveUp(call)) return;
   if (IsFinal(status)) {
     checker_->OnRefused(call.request, *reason, call.low, node_->core()->View().appended);
+    if (call.request.operations.size() == 1) NotePaths(call.request);
     return Resolve(call, false);
   }
   // As a client does that was refused for now: it waits longer next time.
   call.request.wait_timeout_ms = 60'000;
   SendLater(call, std::max<int64_t>(std::min<int64_t>(detail.retry_after_ms, 500),
                                     random_.Between(1, 100)));
+}
+
+// The target will not have it for long, maybe never: what the write came to is known all the same.
+bool SimClients::GiveUp(Call& call) {
+  const auto info = node_->core()->GetWrite(WriteKey(call.request.id));
+  if (!info.ok()) return false;
+  checker_->OnKnown(call.request, info->reply.results);
+  Resolve(call, true);
+  return true;
+}
+
+void SimClients::NotePaths(const SimRequest& request) {
+  for (const Operation& operation : request.operations) {
+    told_paths_.insert(operation.path);
+    if (operation.type == OperationType::kRename) told_paths_.insert(operation.new_path);
+  }
+}
+
+bool SimClients::KnowsPaths(const SimRequest& request) const {
+  return std::all_of(
+      request.operations.begin(), request.operations.end(), [this](const Operation& operation) {
+        return told_paths_.contains(operation.path) && (operation.type != OperationType::kRename ||
+                                                        told_paths_.contains(operation.new_path));
+      });
 }
 
 void SimClients::NoteSequence(const SimRequest& request, const RefusalDetail& detail) {

@@ -2,7 +2,9 @@
 // and then ask again or misuse an id.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -15,11 +17,25 @@ namespace tandem {
 // Owner: the simulation's thread.
 class SimClients final : public SimNode::Listener {
  public:
-  // `pipelined`: how likely a request does not wait for the one before.
-  SimClients(SimWorld& world, size_t requests, size_t clients, double pipelined, Logger& log);
+  // Who wants to know what happens.
+  struct Hooks {
+    std::function<void()> before_core_down;
+    std::function<void(size_t)> before_lane_down;
+    // An answer to what was sent at that time; `known`: core had told something of its paths.
+    std::function<void(const SimRequest&, int64_t sent_ns, bool known)> on_reply;
+    // An operator has given writes up on a target.
+    std::function<bool()> skipped;
+  };
+
+  // `pipelined`: how likely a request does not wait for the one before. `heavy`: large writes.
+  SimClients(SimWorld& world, size_t requests, size_t clients, double pipelined, bool heavy,
+             Logger& log);
 
   // Before the node boots.
-  void Attach(SimNode* node, Checker* checker);
+  void Attach(SimNode* node, Checker* checker, Hooks hooks);
+  // Paths of which this core has told something, and all that there are.
+  [[nodiscard]] const std::set<std::string>& told_paths() const { return told_paths_; }
+  [[nodiscard]] const std::vector<std::string>& paths() const { return workload_.paths(); }
   // Every request has its final answer.
   [[nodiscard]] bool done() const { return issued_ == limit_ && open_ == 0; }
   [[nodiscard]] size_t accepted() const { return accepted_; }
@@ -31,6 +47,8 @@ class SimClients final : public SimNode::Listener {
 
   void OnCoreUp() override;
   void OnCoreDown() override;
+  void BeforeCoreDown() override { hooks_.before_core_down(); }
+  void BeforeLaneDown(size_t target) override { hooks_.before_lane_down(target); }
 
  private:
   struct Call {
@@ -42,6 +60,8 @@ class SimClients final : public SimNode::Listener {
     bool again = false;  // asked once more after the answer
     bool chains = true;  // the next request follows its answer
     Sequence low = 0;    // known when it was sent
+    int64_t sent_ns = 0;
+    bool known = false;  // core had told something of all its paths when it was sent
     std::string last_error;
     size_t chunk_bytes = 0;  // of an upload
   };
@@ -56,6 +76,9 @@ class SimClients final : public SimNode::Listener {
   void OnFailure(Call& call, const absl::Status& status);
   void NoteSequence(const SimRequest& request, const RefusalDetail& detail);
   void Resolve(Call& call, bool accepted);
+  bool GiveUp(Call& call);
+  void NotePaths(const SimRequest& request);
+  [[nodiscard]] bool KnowsPaths(const SimRequest& request) const;
   void AfterAccept(Call& call, const WriteReply& reply);
   void TryForgery(const SimRequest& request);
 
@@ -65,6 +88,8 @@ class SimClients final : public SimNode::Listener {
   Logger& log_;
   SimNode* node_ = nullptr;
   Checker* checker_ = nullptr;
+  Hooks hooks_;
+  std::set<std::string> told_paths_;
   size_t limit_;
   double pipelined_;
   size_t issued_ = 0;

@@ -4,11 +4,19 @@
 
 #include "absl/strings/str_cat.h"
 #include "daemon/base/status.h"
+#include "daemon/base/uuid.h"
+#include "daemon/lane/target_identity.h"
 
 namespace tandem {
 namespace {
 
 constexpr char kJournal[] = "/journal/wal";
+
+// As `tandemctl target init` does.
+void Initialize(SimDisk& disk, const std::string& name, uint64_t number) {
+  const std::string id = MakeUuidV7(1, number, number).ToString();
+  disk.WriteFile(".tandem/target.json", EncodeTargetIdentity({.target_id = id, .target = name}));
+}
 
 }  // namespace
 
@@ -18,26 +26,33 @@ SimNode::SimNode(SimWorld& world, SimNodeOptions options, Logger& log, Listener&
       log_(log),
       listener_(listener),
       random_(world.random().Fork()),
-      journal_disk_(world, {.name = "journal"}) {
-  for (const std::string& target : options_.targets) {
-    SimDiskOptions disk = {.name = target};
+      journal_disk_(world, {.name = "journal"}),
+      root_disk_(world, {.name = "the directories beneath the mounts"}),
+      target_disks_(options_.shared_targets) {
+  for (size_t i = 0; i < options_.targets.size(); ++i) {
+    const std::string& name = options_.targets[i];
+    root_disk_.MakeDirectory(name);
+    mounts_.push_back(SimMount::kTarget);
+    SimDiskOptions disk = {.name = name};
     if (options_.remote_targets) {
       disk.type = kSimNfs;
       disk.min_latency_ns = 1 * kSimMs;
       disk.max_latency_ns = 4 * kSimMs;
     }
-    target_disks_.push_back(std::make_unique<SimDisk>(world, disk));
-    mounted_.push_back(true);
+    if (target_disks_.size() == i) {
+      own_disks_.push_back(std::make_unique<SimDisk>(world, disk));
+      target_disks_.push_back(own_disks_.back().get());
+      if (!options_.initialize_targets) Initialize(*target_disks_[i], name, i);
+    }
+    disk.name = "a stranger's target";
+    own_disks_.push_back(std::make_unique<SimDisk>(world, disk));
+    strangers_.push_back(own_disks_.back().get());
+    Initialize(*strangers_[i], name, 100 + i);
+    strangers_[i]->WriteFile("a", "a stranger's");
   }
 }
 
-SimNode::~SimNode() {
-  if (core_process_) core_process_->Kill();
-  for (const auto& lane : lanes_) lane->Kill();
-  if (core_process_) core_process_->core.reset();
-  for (const auto& lane : lanes_) lane->lane.reset();
-  world_.Poll();
-}
+SimNode::~SimNode() { KillEverything(); }
 
 CoreOptions SimNode::MakeCoreOptions() const {
   CoreOptions options;
@@ -70,7 +85,8 @@ LaneOptions SimNode::MakeLaneOptions(size_t target) const {
   options.target_path = "/" + options.target;
   options.journal_directory = kJournal;
   options.writer = "w";
-  options.initialize_target = true;
+  options.initialize_target = options_.initialize_targets;
+  options.require_mount = options_.require_mount;
   options.max_parallel_paths = 8;
   options.max_window_writes = 32;
   options.max_window_bytes = 32 << 10;
@@ -113,8 +129,10 @@ Awaitable<void> SimNode::RunLane(LaneProcess* process) {
 void SimNode::StartCore() {
   TANDEM_CHECK(core_process_ == nullptr);
   ++boots_;
+  core_since_ns_ = world_.now_ns();
   core_process_ = std::make_unique<CoreProcess>(world_, log_);
   core_process_->files.Mount("/journal", &journal_disk_);
+  ForbidOthers(core_process_->files, nullptr);
   Spawn(world_.executor(), RunCore(core_process_.get(), MakeCoreOptions(), this));
   for (size_t target = 0; target < targets(); ++target) StartLane(target);
 }
@@ -130,10 +148,13 @@ void SimNode::StartLane(size_t target) {
   }
   auto process = std::make_unique<LaneProcess>(world_, log_);
   process->target = target;
+  process->since_ns = world_.now_ns();
   process->files.Mount("/journal", &journal_disk_);
-  if (mounted_[target]) {
-    process->files.Mount("/" + options_.targets[target], target_disks_[target].get());
-  }
+  process->files.Mount("/", &root_disk_);
+  MountTarget(process->files, target);
+  // Who shares the targets is not to write there at all.
+  ForbidOthers(process->files, options_.shared_targets.empty() ? target_disks_[target] : nullptr);
+  process->channel = link.second.get();
   process->lane =
       std::make_unique<Lane>(process->env, MakeLaneOptions(target), std::move(link.second));
   Spawn(world_.executor(), RunLane(process.get()));
@@ -158,74 +179,12 @@ void SimNode::RestartCoreLater(int64_t delay_ms) {
   });
 }
 
-void SimNode::KillCore() {
-  if (!core_process_) return;
-  log_.Info("sim_core_killed");
-  core_process_->Kill();
-  core_process_->core.reset();
-  core_process_->waiting.clear();
-  world_.Poll();
-  graveyard_.push_back(std::move(core_process_));
-  // The old lanes see it and finish by themselves; they are nobody's to start again.
-  for (const auto& lane : lanes_) lane->current = false;
-  listener_.OnCoreDown();
-  RestartCoreLater(random_.Between(1, 200));
-}
-
-void SimNode::KillLane(size_t target) {
-  for (size_t i = 0; i < lanes_.size(); ++i) {
-    if (lanes_[i]->target != target || !lanes_[i]->current) continue;
-    log_.Info("sim_lane_killed", {{"target", options_.targets[target]}});
-    EndLane(*lanes_[i]);
-    graveyard_.push_back(std::move(lanes_[i]));
-    lanes_.erase(lanes_.begin() + static_cast<std::ptrdiff_t>(i));
-    StartLaneLater(target);
-    return;
-  }
-}
-
-void SimNode::CrashMachine() {
-  log_.Info("sim_machine_crashed");
-  const bool was_up = core_process_ != nullptr;
-  if (was_up) core_process_->Kill();
-  for (const auto& lane : lanes_) lane->Kill();
-  if (was_up) {
-    core_process_->core.reset();
-    core_process_->waiting.clear();
-  }
-  for (auto& lane : lanes_) lane->lane.reset();
-  world_.Poll();
-  if (was_up) graveyard_.push_back(std::move(core_process_));
-  for (auto& lane : lanes_) graveyard_.push_back(std::move(lane));
-  lanes_.clear();
-  due_.clear();
-  journal_disk_.Crash(random_);
-  for (const auto& disk : target_disks_) disk->Crash(random_);
-  if (was_up) listener_.OnCoreDown();
-  RestartCoreLater(random_.Between(1, 300));
-}
-
-void SimNode::KillAtStep(SimDisk& disk, uint64_t steps, Victim victim, size_t target) {
-  disk.set_observer([this, steps, victim, target](const SimStep&) mutable {
-    if (steps > 0 && --steps == 0) due_.emplace_back(victim, target);
-  });
-}
-
-void SimNode::SetMounted(size_t target, bool mounted) {
-  mounted_[target] = mounted;
-  const std::string path = "/" + options_.targets[target];
-  for (const auto& lane : lanes_) {
-    if (lane->target != target) continue;
-    if (mounted) {
-      lane->files.Mount(path, target_disks_[target].get());
-    } else {
-      lane->files.Unmount(path);
-    }
-  }
-}
-
 void SimNode::CheckCore() {
   if (!core_process_ || !core_process_->answered) return;
+  if (core_process_->drained) {
+    log_.Info("sim_core_drained", {{"status", core_process_->status}});
+    return KillCore();  // it exits; a core that is started anew takes over
+  }
   if (!core_process_->core) {
     const absl::Status status = core_process_->status;
     log_.Warning("sim_core_start_failed", {{"error", status}});
@@ -251,6 +210,7 @@ void SimNode::CheckCore() {
 
 void SimNode::Tick() {
   for (const auto& [victim, target] : std::exchange(due_, {})) {
+    ++step_kills_;
     if (victim == Victim::kMachine) CrashMachine();
     if (victim == Victim::kCore) KillCore();
     if (victim == Victim::kLane) KillLane(target);

@@ -33,7 +33,8 @@ Operation Rename(std::string path, std::string new_path) {
 
 class Node final : private SimNode::Listener {
  public:
-  explicit Node(uint64_t seed = 1) : world(seed), node(world, {}, world.log(), *this) {
+  explicit Node(uint64_t seed = 1, SimNodeOptions options = {})
+      : world(seed), node(world, std::move(options), world.log(), *this) {
     node.Boot();
     EXPECT_TRUE(Until([&] { return node.core() != nullptr; }));
   }

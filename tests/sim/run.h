@@ -3,6 +3,9 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
+
+#include "tests/sim/faults.h"
 
 namespace tandem {
 
@@ -21,6 +24,7 @@ struct RunResult {
   uint64_t refused = 0;
   uint64_t detached = 0;  // targets that were, as far as it was seen
   int64_t virtual_ms = 0;
+  std::vector<FaultOutcome> faults;  // what happened, and whether anybody felt it
 };
 
 [[nodiscard]] RunResult RunSeed(const RunOptions& options);

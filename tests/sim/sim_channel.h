@@ -55,6 +55,8 @@ class SimPipe : public std::enable_shared_from_this<SimPipe<Message>> {
     receiver_gone_ = true;
     receiver_.reset();
     inbox_.clear();
+    in_transit_ -= held_.size();
+    held_.clear();
   }
   void SetReceiver(std::shared_ptr<Receiver> receiver) {
     receiver_ = std::move(receiver);
@@ -62,6 +64,21 @@ class SimPipe : public std::enable_shared_from_this<SimPipe<Message>> {
   }
   void SetSender(std::shared_ptr<Sender> sender) { sender_ = std::move(sender); }
   [[nodiscard]] bool backlogged() const { return backlogged_; }
+  // The process at this end is stopped: it hears nothing, and what is sent to it fills the socket.
+  void SetReceiverFrozen(bool frozen) {
+    const uint64_t number = ++freezes_;
+    if (frozen) {
+      receiver_frozen_ = true;
+      return;
+    }
+    world_.After(0, [self = this->shared_from_this(), number] {
+      if (number == self->freezes_) self->ThawReceiver();
+    });
+  }
+  void SetSenderFrozen(bool frozen) {
+    sender_frozen_ = frozen;
+    if (!frozen) world_.After(0, [self = this->shared_from_this()] { self->TellDrained(); });
+  }
 
  private:
   void Later(absl::AnyInvocable<void()> event) {
@@ -70,6 +87,10 @@ class SimPipe : public std::enable_shared_from_this<SimPipe<Message>> {
     world_.After(last_ns_ - world_.now_ns(), std::move(event));
   }
   void Deliver(Message message) {
+    if (receiver_frozen_ && !receiver_gone_) {
+      held_.push_back(std::move(message));
+      return;
+    }
     --in_transit_;
     if (world_.has_log()) {
       world_.log().Debug("sim_message",
@@ -77,13 +98,25 @@ class SimPipe : public std::enable_shared_from_this<SimPipe<Message>> {
     }
     if (!receiver_gone_) inbox_.push_back(std::move(message));
     Pump();
-    if (backlogged_ && in_transit_ == 0) {
-      backlogged_ = false;
-      if (const auto sender = sender_) sender->on_drained();
+    TellDrained();
+  }
+  void ThawReceiver() {
+    receiver_frozen_ = false;
+    for (Message& message : std::exchange(held_, {})) {
+      --in_transit_;
+      if (!receiver_gone_) inbox_.push_back(std::move(message));
     }
+    Pump();
+    TellDrained();
+  }
+  void TellDrained() {
+    if (!backlogged_ || in_transit_ > 0 || sender_frozen_) return;
+    backlogged_ = false;
+    if (const auto sender = sender_) sender->on_drained();
   }
   // A handler may destroy either end.
   void Pump() {
+    if (receiver_frozen_) return;
     while (receiver_ && !inbox_.empty()) {
       Message message = std::move(inbox_.front());
       inbox_.pop_front();
@@ -105,6 +138,10 @@ class SimPipe : public std::enable_shared_from_this<SimPipe<Message>> {
   bool receiver_gone_ = false;
   bool ended_ = false;
   bool told_ = false;
+  bool receiver_frozen_ = false;
+  bool sender_frozen_ = false;
+  uint64_t freezes_ = 0;
+  std::deque<Message> held_;  // by a receiver that is stopped
   std::deque<Message> inbox_;
   std::shared_ptr<Receiver> receiver_;
   std::shared_ptr<Sender> sender_;
@@ -137,6 +174,11 @@ class SimChannel final : public Channel<Out, In> {
   void Close() override {
     out_->SenderGone();
     in_->ReceiverGone();
+  }
+  // Not from inside a handler.
+  void SetFrozen(bool frozen) {
+    out_->SetSenderFrozen(frozen);
+    in_->SetReceiverFrozen(frozen);
   }
 
  private:

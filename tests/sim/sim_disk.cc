@@ -173,7 +173,7 @@ bool SimDisk::Overwrite(absl::string_view path, uint64_t offset, absl::string_vi
 void SimDisk::Crash(SimRandom& random) {
   ++generation_;
   parked_.clear();
-  hung_ = false;
+  hung_ = answers_lost_ = false;
   CrashDirectories(directories_, random);
   // What is no longer reachable is gone; contents of the rest become what the platter has.
   std::vector<SimInodePtr> reachable = {root_};
@@ -202,7 +202,7 @@ void SimDisk::DropCache() {
 }
 
 void SimDisk::Heal() {
-  hung_ = false;
+  hung_ = answers_lost_ = false;
   for (auto& go_on : std::exchange(parked_, {})) world_.After(Latency(), std::move(go_on));
 }
 
@@ -210,6 +210,9 @@ void SimDisk::ClearFaults() {
   faults_.clear();
   failing_paths_.clear();
   rates_ = {};
+  slow_factor_ = 1;
+  read_only_ = false;
+  set_capacity(1ull << 30);
 }
 
 void SimDisk::FailPath(std::string path, int error) {
@@ -234,6 +237,7 @@ int SimDisk::Begin(const SimStep& step) {
   for (const auto& [path, error] : failing_paths_) {
     if (absl::StartsWith(step.path, path) &&
         (step.path.size() == path.size() || step.path[path.size()] == '/')) {
+      Hit(SimHit::kDenied);
       return error;
     }
   }
@@ -244,6 +248,7 @@ int SimDisk::Begin(const SimStep& step) {
       continue;
     }
     const int error = fault->error;
+    Hit(SimHit::kInjected);
     if (!fault->persistent) faults_.erase(fault);
     return error;
   }
@@ -251,7 +256,16 @@ int SimDisk::Begin(const SimStep& step) {
 }
 
 int64_t SimDisk::Latency() {
-  return slow_factor_ * random_.Between(options_.min_latency_ns, options_.max_latency_ns);
+  int64_t latency_ns = random_.Between(options_.min_latency_ns, options_.max_latency_ns);
+  if (slow_factor_ > 1) {
+    latency_ns *= slow_factor_;
+    Hit(SimHit::kSlow);
+  }
+  if (rates_.stall > 0 && random_.Chance(rates_.stall)) {
+    latency_ns += random_.Between(10 * kSimMs, random_.Chance(0.1) ? 10 * kSimSecond : kSimSecond);
+    Hit(SimHit::kStalled);
+  }
+  return latency_ns;
 }
 
 }  // namespace tandem

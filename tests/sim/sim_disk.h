@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cerrno>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -40,12 +41,30 @@ struct SimFault {
 
 // Probabilities of failures per operation.
 struct SimRates {
+  double stall = 0;        // it takes up to ten seconds, as when a network loses its packets
   double read_error = 0;   // EIO
   double write_error = 0;  // EIO or ENOSPC; any part of it may have been written
   double short_write = 0;
   double sync_error = 0;  // EIO or ENOSPC: what was dirty counts as clean, unwritten
   double meta_error = 0;  // EIO of create, rename, unlink, mkdir: it may have happened or not
 };
+
+// How a fault was felt: by which kind of operations, counted.
+enum class SimHit : uint8_t {
+  kParked,      // under way until Heal
+  kAnswerHeld,  // had its effect; the answer waits for Heal
+  kReplayed,    // sent again after a server's restart, and done twice
+  kLost,        // a file lost what was not synced
+  kSlow,
+  kStalled,
+  kNoSpace,
+  kReadOnly,
+  kStale,
+  kDenied,
+  kInjected,
+  kRandom,  // of SimRates
+};
+inline constexpr size_t kSimHits = 12;
 
 // What is about to happen on a disk.
 struct SimStep {
@@ -86,10 +105,28 @@ class SimDisk {
 
   // Operations stay under way until Heal. Those that had their effect may lose only the answer.
   void Hang() { hung_ = true; }
+  // Operations have their effect; what they come to is known at Heal only.
+  void LoseAnswers() { answers_lost_ = true; }
   void Heal();
   [[nodiscard]] bool hung() const { return hung_; }
+  [[nodiscard]] bool holds_answers() const { return hung_ || answers_lost_; }
+  // The file server dies and is back at Heal. What was written and not synced is gone, and the next
+  // sync of that file says so. What had its effect but no answer yet may be done twice.
+  void RestartServer();
+  // The tree is replaced by an equal one: what is open is stale.
+  void ReplaceTree();
   void set_slow_factor(int64_t factor) { slow_factor_ = factor; }
-  void set_capacity(uint64_t bytes) { options_.capacity_bytes = bytes; }
+  // `error`: what says that there is no room.
+  void set_capacity(uint64_t bytes, int error = ENOSPC) {
+    options_.capacity_bytes = bytes;
+    full_error_ = error;
+  }
+  void set_read_only(bool read_only) { read_only_ = read_only; }
+
+  // Somebody else's hands, durably. Take: what is at `path` goes away and is returned, null if
+  // nothing is there; PutBack: it is there again, whatever is there now.
+  SimInodePtr Take(absl::string_view path);
+  void PutBack(absl::string_view path, SimInodePtr inode);
 
   void Inject(SimFault fault) { faults_.push_back(std::move(fault)); }
   void ClearFaults();
@@ -102,6 +139,10 @@ class SimDisk {
     observer_ = std::move(observer);
   }
   [[nodiscard]] uint64_t count(IoKind kind) const { return counts_[static_cast<size_t>(kind)]; }
+  // What was felt of faults since the beginning.
+  [[nodiscard]] uint64_t hits(SimHit hit) const { return hits_[static_cast<size_t>(hit)]; }
+  // A process changed something here that is forbidden to: "" or what.
+  [[nodiscard]] const std::string& violation() const { return violation_; }
   [[nodiscard]] uint64_t used_bytes() const { return *used_; }
   [[nodiscard]] const SimDiskOptions& options() const { return options_; }
 
@@ -117,6 +158,13 @@ class SimDisk {
   uint64_t NextVersion() { return ++version_; }
   SimInodePtr NewInode(FileType type, uint32_t mode);
   void Change(std::vector<SimChange::Entry> entries);
+  void Hit(SimHit hit) { ++hits_[static_cast<size_t>(hit)]; }
+  void Violate(std::string what) {
+    if (violation_.empty()) violation_ = std::move(what);
+  }
+  [[nodiscard]] uint64_t server_restarts() const { return server_restarts_; }
+  [[nodiscard]] bool read_only() const { return read_only_; }
+  [[nodiscard]] int full_error() const { return full_error_; }
   // Waits for Heal.
   void Park(absl::AnyInvocable<void()> go_on) { parked_.push_back(std::move(go_on)); }
   // Counts and shows the step; the errno it fails with, 0: none.
@@ -139,12 +187,18 @@ class SimDisk {
   SimInodePtr root_;
   std::vector<SimInodePtr> directories_;  // all, from the oldest; changes point at them
   bool hung_ = false;
+  bool answers_lost_ = false;
+  bool read_only_ = false;
+  int full_error_ = ENOSPC;
+  uint64_t server_restarts_ = 0;
   int64_t slow_factor_ = 1;
   std::vector<absl::AnyInvocable<void()>> parked_;
   std::vector<SimFault> faults_;
   std::map<std::string, int> failing_paths_;
   SimRates rates_;
   std::array<uint64_t, kIoKinds> counts_{};
+  std::array<uint64_t, kSimHits> hits_{};
+  std::string violation_;
   absl::AnyInvocable<void(const SimStep&)> observer_;
 };
 

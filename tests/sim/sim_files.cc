@@ -21,6 +21,10 @@ void SimFiles::Mount(std::string path, SimDisk* disk) {
 
 void SimFiles::Unmount(const std::string& path) { process_->mounts.erase(path); }
 
+void SimFiles::Forbid(SimDisk* disk) { process_->forbidden.insert(disk); }
+
+void SimFiles::set_handle_limit(size_t limit) { process_->handle_limit = limit; }
+
 void SimFiles::Submit(IoRequest request, IoDone done) {
   process_->Submit(std::move(request), std::move(done));
 }
@@ -30,6 +34,12 @@ size_t SimFiles::in_flight() const { return process_->in_flight(); }
 int64_t SimFiles::oldest_in_flight_ns() const { return process_->oldest_in_flight_ns(); }
 
 void SimFiles::Kill() { process_->Kill(); }
+
+void SimFiles::Freeze() { process_->frozen = true; }
+
+void SimFiles::Thaw() { process_->Thaw(); }
+
+uint64_t SimFiles::refused_opens() const { return process_->refused_opens; }
 
 size_t SimFiles::open_handles() const { return process_->open_handles(); }
 
@@ -105,6 +115,7 @@ void SimFiles::Process::LandLater(uint64_t id, int64_t delay_ns, int64_t answer_
   world_.After(delay_ns, [self = shared_from_this(), id, answer_delay_ns] {
     SimOperation& operation = self->operations_.at(id);
     if (operation.at.disk->hung()) {
+      operation.at.disk->Hit(SimHit::kParked);
       operation.at.disk->Park(
           [self, id, answer_delay_ns] { self->LandLater(id, 0, answer_delay_ns); });
       return;
@@ -116,16 +127,35 @@ void SimFiles::Process::LandLater(uint64_t id, int64_t delay_ns, int64_t answer_
 
 void SimFiles::Process::AnswerLater(uint64_t id, int64_t delay_ns) {
   world_.After(delay_ns, [self = shared_from_this(), id] {
-    SimDisk& disk = *self->operations_.at(id).at.disk;
-    if (disk.hung()) {
+    SimOperation& operation = self->operations_.at(id);
+    SimDisk& disk = *operation.at.disk;
+    if (disk.holds_answers()) {
+      disk.Hit(SimHit::kAnswerHeld);
       disk.Park([self, id] { self->AnswerLater(id, 0); });
       return;
     }
+    if (operation.restarts != disk.server_restarts()) self->Replay(&operation);
     self->Answer(id);
   });
 }
 
+// Its answer was lost with the server: the client has sent it once more, and there is no memory of
+// the first time.
+void SimFiles::Process::Replay(SimOperation* operation) {
+  const IoKind kind = operation->request.kind;
+  SimDisk& disk = *operation->at.disk;
+  operation->restarts = disk.server_restarts();
+  if (kind != IoKind::kRename && kind != IoKind::kUnlink && kind != IoKind::kMkdir) return;
+  if (operation->lost || operation->result.value != 0 || disk.random().Chance(0.3)) return;
+  disk.Hit(SimHit::kReplayed);
+  Land(operation);
+}
+
 void SimFiles::Process::Answer(uint64_t id) {
+  if (frozen && !dead_) {
+    held_answers_.push_back(id);
+    return;
+  }
   auto node = operations_.extract(id);
   if (dead_) {
     if (operations_.empty()) FreeLocks();
@@ -135,11 +165,20 @@ void SimFiles::Process::Answer(uint64_t id) {
   node.mapped().done(std::move(node.mapped().result));
 }
 
+void SimFiles::Process::Thaw() {
+  frozen = false;
+  for (const uint64_t id : std::exchange(held_answers_, {})) {
+    world_.After(0, [self = shared_from_this(), id] { self->Answer(id); });
+  }
+}
+
 void SimFiles::Process::Land(SimOperation* operation) {
   operation->landed = true;
   if (operation->lost) return;
   SimDisk& disk = *operation->at.disk;
+  operation->restarts = disk.server_restarts();
   if (operation->at.generation != disk.generation()) {
+    disk.Hit(SimHit::kStale);
     operation->result.value = -ESTALE;
     return;
   }
@@ -165,6 +204,7 @@ void SimFiles::Process::Kill() {
     operation.lost = operation.at.disk->random().Chance(0.5);
   }
   handles_.clear();
+  Thaw();
   if (operations_.empty()) FreeLocks();
 }
 

@@ -25,6 +25,10 @@ class SimFiles final : public Files {
   // The disk's root appears at `path` (absolute); replaces what was mounted there.
   void Mount(std::string path, SimDisk* disk);
   void Unmount(const std::string& path);
+  // This process may never change anything there: SimDisk::violation says it if it does.
+  void Forbid(SimDisk* disk);
+  // At most so many handles at once; an open that is one too many fails with EMFILE.
+  void set_handle_limit(size_t limit);
 
   void Submit(IoRequest request, IoDone done) override;
   [[nodiscard]] absl::string_view engine() const override { return "simulated"; }
@@ -34,8 +38,13 @@ class SimFiles final : public Files {
   // The process is gone: no callback comes any more, all are destroyed. What is under way lands
   // later, or never, and only then the locks are free. Poll the world afterwards.
   void Kill();
+  // The process is stopped: what is under way goes on, and is answered after Thaw.
+  void Freeze();
+  void Thaw();
 
   [[nodiscard]] size_t open_handles() const;
+  // Opens that failed for the limit.
+  [[nodiscard]] uint64_t refused_opens() const;
   // Operations on handles that were not open: always a mistake of the caller.
   [[nodiscard]] uint64_t bad_handles() const;
 

@@ -74,6 +74,7 @@ struct SimInode {
   SimContent content;                    // kRegular
   std::shared_ptr<uint64_t> disk_bytes;  // of the whole disk, to give back on destruction
   uint64_t counted_bytes = 0;
+  bool lost_a_write = false;  // the next sync fails
 
   std::map<std::string, SimInodePtr> entries;  // kDirectory: as cached
   std::map<std::string, SimInodePtr> durable_entries;

@@ -4,12 +4,15 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <new>
+#include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "tests/sim/run.h"
 
 namespace tandem {
@@ -22,6 +25,8 @@ struct Arguments {
   bool verbose = false;
   bool replay = false;
   bool detach = false;
+  bool faults = false;
+  bool each = false;
   uint64_t max_failures = 10;
 };
 
@@ -33,7 +38,53 @@ struct Progress {
   volatile uint64_t steps = 0;
   volatile uint64_t accepted = 0;
   volatile uint64_t detached = 0;
+  // Of each kind of fault: seeds in which it happened, was felt, and had something killed
+  // meanwhile.
+  volatile uint64_t drawn[kFaultKinds] = {};
+  volatile uint64_t felt[kFaultKinds] = {};
+  volatile uint64_t killed_in[kFaultKinds] = {};
 };
+
+void CountFaults(const RunResult& result, Progress* progress) {
+  bool drawn[kFaultKinds] = {}, felt[kFaultKinds] = {}, killed_in[kFaultKinds] = {};
+  for (const FaultOutcome& outcome : result.faults) {
+    const auto kind = static_cast<size_t>(outcome.kind);
+    drawn[kind] = true;
+    felt[kind] = felt[kind] || outcome.felt;
+    killed_in[kind] = killed_in[kind] || (outcome.felt && outcome.killed_in);
+  }
+  for (size_t i = 0; i < kFaultKinds; ++i) {
+    progress->drawn[i] = progress->drawn[i] + (drawn[i] ? 1 : 0);
+    progress->felt[i] = progress->felt[i] + (felt[i] ? 1 : 0);
+    progress->killed_in[i] = progress->killed_in[i] + (killed_in[i] ? 1 : 0);
+  }
+}
+
+std::string FaultsOf(const RunResult& result) {
+  std::string text;
+  for (const FaultOutcome& outcome : result.faults) {
+    absl::StrAppend(&text, "  ", FaultName(outcome.kind), outcome.felt ? ": felt" : ": not felt",
+                    outcome.killed_in ? ", something was stopped meanwhile" : "", "\n");
+  }
+  return text;
+}
+
+// How often each kind of fault came up, and whether it bites at all.
+void PrintFaults(const std::vector<Progress*>& shares, uint64_t seeds) {
+  std::printf("%-34s %9s %9s %9s\n", "fault", "seeds %", "felt %", "killed in");
+  for (size_t i = 0; i < kFaultKinds; ++i) {
+    uint64_t drawn = 0, felt = 0, killed_in = 0;
+    for (const Progress* share : shares) {
+      drawn += share->drawn[i];
+      felt += share->felt[i];
+      killed_in += share->killed_in[i];
+    }
+    const double percent = 100.0 / static_cast<double>(std::max<uint64_t>(seeds, 1));
+    std::printf("%-34s %9.2f %9.2f %9.2f\n", FaultName(static_cast<FaultKind>(i)),
+                percent * static_cast<double>(drawn), percent * static_cast<double>(felt),
+                percent * static_cast<double>(killed_in));
+  }
+}
 
 // One seed; prints what failed. True: passed.
 bool RunOne(const Arguments& arguments, uint64_t seed, Progress* progress) {
@@ -49,14 +100,18 @@ bool RunOne(const Arguments& arguments, uint64_t seed, Progress* progress) {
   progress->steps = progress->steps + result.steps;
   progress->accepted = progress->accepted + result.accepted;
   progress->detached = progress->detached + result.detached;
+  CountFaults(result, progress);
+  if (arguments.each && failure.empty() && !arguments.verbose) {
+    std::printf("seed %llu:\n%s", static_cast<unsigned long long>(seed), FaultsOf(result).c_str());
+  }
   if (arguments.verbose || !failure.empty()) {
-    std::fprintf(stderr, "seed %llu: %s\n%s  %llu accepted, %llu refused, %llu steps, %lld ms\n",
-                 static_cast<unsigned long long>(seed),
-                 failure.empty() ? "passed" : ("FAILED: " + failure).c_str(), result.plan.c_str(),
-                 static_cast<unsigned long long>(result.accepted),
-                 static_cast<unsigned long long>(result.refused),
-                 static_cast<unsigned long long>(result.steps),
-                 static_cast<long long>(result.virtual_ms));
+    std::fprintf(
+        stderr, "seed %llu: %s\n%s  %llu accepted, %llu refused, %llu steps, %lld ms\n",
+        static_cast<unsigned long long>(seed),
+        failure.empty() ? "passed" : ("FAILED: " + failure).c_str(),
+        (result.plan + FaultsOf(result)).c_str(), static_cast<unsigned long long>(result.accepted),
+        static_cast<unsigned long long>(result.refused),
+        static_cast<unsigned long long>(result.steps), static_cast<long long>(result.virtual_ms));
   }
   return failure.empty();
 }
@@ -117,6 +172,9 @@ int Main(int argc, char** argv) {
   app.add_flag("--verbose", arguments.verbose, "Log every run, in virtual time");
   app.add_flag("--detach", arguments.detach,
                "Every seed with a small journal and journal_full_policy: detach");
+  app.add_flag("--faults", arguments.faults,
+               "Print how many seeds had, and felt, each kind of fault");
+  app.add_flag("--each", arguments.each, "Print the faults of every run");
   app.add_flag("--replay", arguments.replay, "Run every seed twice; both must be the same run");
   CLI11_PARSE(app, argc, argv);
   if (arguments.jobs == 0) arguments.jobs = 1;
@@ -151,6 +209,7 @@ int Main(int argc, char** argv) {
               static_cast<double>(passed + failed) / seconds,
               static_cast<unsigned long long>(steps), static_cast<unsigned long long>(accepted));
   std::printf("%llu targets were detached\n", static_cast<unsigned long long>(detached));
+  if (arguments.faults) PrintFaults(shares, passed + failed);
   std::printf("%llu passed, %llu failed\n", static_cast<unsigned long long>(passed),
               static_cast<unsigned long long>(failed));
   return failed == 0 ? 0 : 1;

@@ -36,6 +36,23 @@ FileStat StatOf(const SimInode& inode, uint64_t device) {
   return stat;
 }
 
+// Asks a file system to change, whether there will be anything to change or not.
+bool Changes(const IoRequest& request) {
+  switch (request.kind) {
+    case IoKind::kWrite:
+    case IoKind::kTruncate:
+    case IoKind::kRename:
+    case IoKind::kUnlink:
+    case IoKind::kMkdir:
+      return true;
+    case IoKind::kOpen:
+      return (request.open_flags & (O_CREAT | O_TRUNC)) != 0 ||
+             (request.open_flags & O_ACCMODE) != O_RDONLY;
+    default:
+      return false;
+  }
+}
+
 bool Writable(int flags) { return (flags & O_ACCMODE) != O_RDONLY; }
 
 int64_t CheckOpenable(const SimInode& inode, int flags) {
@@ -52,6 +69,17 @@ int64_t CheckOpenable(const SimInode& inode, int flags) {
 int64_t SimFiles::Process::Run(SimOperation* operation, int error) {
   const IoKind kind = operation->request.kind;
   SimDisk& disk = *operation->at.disk;
+  if (error == 0 && Changes(operation->request)) {
+    if (forbidden.contains(&disk)) {
+      disk.Violate(absl::StrCat("a process changed ", disk.options().name,
+                                ", which is not its to write: ", operation->at.path, "/",
+                                operation->request.path));
+    }
+    if (disk.read_only()) {
+      disk.Hit(SimHit::kReadOnly);
+      return -EROFS;
+    }
+  }
   if (kind == IoKind::kWrite) return RunWrite(operation, error);
   if (kind == IoKind::kSync) return RunSync(operation, error);
   const bool changes = kind == IoKind::kRename || kind == IoKind::kUnlink ||
@@ -59,6 +87,7 @@ int64_t SimFiles::Process::Run(SimOperation* operation, int error) {
                        (kind == IoKind::kOpen && (operation->request.open_flags & O_CREAT) != 0);
   if (error == 0 && changes && disk.random().Chance(disk.rates().meta_error)) {
     // The error of an answer that was lost: the change may have happened.
+    disk.Hit(SimHit::kRandom);
     if (disk.random().Chance(0.5)) {
       if (kind == IoKind::kRename) (void)RunRename(operation);
       if (kind == IoKind::kUnlink) (void)RunUnlink(operation);
@@ -110,6 +139,10 @@ int64_t SimFiles::Process::RunOpen(SimOperation* operation) {
   if ((flags & O_APPEND) != 0) return -EINVAL;
   SimHandle handle{&disk, operation->at.inode, disk.generation(), flags, operation->at.path};
   if (handle.inode->type != FileType::kDirectory) return -ENOTDIR;
+  if (!dead_ && handles_.size() >= handle_limit) {
+    ++refused_opens;
+    return -EMFILE;
+  }
   while (!rest.empty()) {
     const std::string name = TakeComponent(&rest);
     if (name.empty() || name == ".") continue;
@@ -122,6 +155,10 @@ int64_t SimFiles::Process::RunOpen(SimOperation* operation) {
     if (!next) {
       if (!rest.empty() || (flags & O_CREAT) == 0) return -ENOENT;
       if ((flags & O_DIRECTORY) != 0) return -EINVAL;
+      if (disk.full_error() == EDQUOT && disk.free_bytes() == 0) {
+        disk.Hit(SimHit::kNoSpace);
+        return -EDQUOT;  // a quota counts files, too
+      }
       next = disk.NewInode(FileType::kRegular, operation->request.mode);
       disk.Change({{handle.inode.get(), name, next}});
       handle.inode = std::move(next);
@@ -160,6 +197,7 @@ int64_t SimFiles::Process::RunWrite(SimOperation* operation, int error) {
   SimRandom& random = disk.random();
   if (error == 0 && random.Chance(disk.rates().write_error)) {
     error = random.Chance(0.5) ? EIO : ENOSPC;
+    disk.Hit(SimHit::kRandom);
   }
   if (error != 0) {
     length = random.Below(length + 1);  // any part may have been written
@@ -172,7 +210,8 @@ int64_t SimFiles::Process::RunWrite(SimOperation* operation, int error) {
       (request.offset > size ? std::min(request.offset - size, disk.free_bytes()) : 0);
   if (request.offset + length > room) {
     length = room > request.offset ? room - request.offset : 0;
-    if (length == 0 && error == 0) return request.length == 0 ? 0 : -ENOSPC;
+    disk.Hit(SimHit::kNoSpace);
+    if (length == 0 && error == 0) return request.length == 0 ? 0 : -disk.full_error();
   }
   inode.content.Write(request.offset, absl::string_view(request.source, length),
                       disk.NextVersion());
@@ -187,7 +226,9 @@ int64_t SimFiles::Process::RunSync(SimOperation* operation, int error) {
   SimInode& inode = *operation->at.inode;
   if (error == 0 && disk.random().Chance(disk.rates().sync_error)) {
     error = disk.random().Chance(0.5) ? EIO : ENOSPC;
+    disk.Hit(SimHit::kRandom);
   }
+  if (std::exchange(inode.lost_a_write, false) && error == 0) error = EIO;
   if (inode.type == FileType::kDirectory) {
     // A journaling file system still has the change after a failure; a later sync writes it.
     if (error == 0) SyncDirectory(inode, operation->started_at);
@@ -205,7 +246,10 @@ int64_t SimFiles::Process::RunTruncate(SimOperation* operation) {
   if (inode.type != FileType::kRegular || !Writable(operation->at.flags)) return -EINVAL;
   const uint64_t size = inode.content.cached().size();
   const uint64_t length = operation->request.length;
-  if (length > size && length - size > disk.free_bytes()) return -ENOSPC;
+  if (length > size && length - size > disk.free_bytes()) {
+    disk.Hit(SimHit::kNoSpace);
+    return -disk.full_error();
+  }
   inode.content.Truncate(length, disk.NextVersion());
   inode.Recount();
   return 0;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -26,7 +27,8 @@ struct SimOperation {
   SimHandle at2;            // kRename: the other directory
   uint64_t started_at = 0;  // the disk's version then
   int64_t started_ns = 0;
-  std::string kept;  // a killed process's bytes
+  std::string kept;       // a killed process's bytes
+  uint64_t restarts = 0;  // of the disk's server, when it had its effect
   bool landed = false;
   bool lost = false;  // will never land
   IoResult result;
@@ -38,8 +40,13 @@ class SimFiles::Process : public std::enable_shared_from_this<Process> {
 
   void Submit(IoRequest request, IoDone done);
   void Kill();
+  void Thaw();
 
   std::map<std::string, SimDisk*> mounts;
+  std::set<const SimDisk*> forbidden;
+  size_t handle_limit = SIZE_MAX;
+  uint64_t refused_opens = 0;
+  bool frozen = false;
   [[nodiscard]] size_t in_flight() const { return dead_ ? 0 : operations_.size(); }
   [[nodiscard]] int64_t oldest_in_flight_ns() const;
   [[nodiscard]] size_t open_handles() const { return handles_.size(); }
@@ -53,6 +60,7 @@ class SimFiles::Process : public std::enable_shared_from_this<Process> {
   void AnswerLater(uint64_t id, int64_t delay_ns);
   void Answer(uint64_t id);
   void Land(SimOperation* operation);
+  void Replay(SimOperation* operation);
   void FreeLocks();
 
   int64_t Run(SimOperation* operation, int error);
@@ -74,6 +82,7 @@ class SimFiles::Process : public std::enable_shared_from_this<Process> {
   uint64_t next_operation_ = 1;
   uint64_t bad_handles_ = 0;
   std::map<uint64_t, SimOperation> operations_;  // under way
+  std::vector<uint64_t> held_answers_;           // of a process that is stopped
   std::map<FileHandle, SimHandle> handles_;
   std::map<SimInode*, SimInodePtr> locked_;  // looked up and cleared only
 };

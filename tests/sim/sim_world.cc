@@ -12,19 +12,41 @@ Clock::TimerId SimClock::Schedule(int64_t delay_ns, absl::AnyInvocable<void()> f
   if (dead_) return 0;
   // The timer removes itself by its id, which is known only after it was made.
   auto id = std::make_shared<TimerId>(0);
-  *id = world_.After(std::max<int64_t>(delay_ns, 0), [this, id, fire = std::move(fire)]() mutable {
-    timers_.erase(*id);
-    fire();
-  });
+  *id = world_.After(std::max<int64_t>(delay_ns, 0),
+                     [this, id, fire = std::move(fire)]() mutable { Fire(*id, std::move(fire)); });
   timers_.emplace(*id, true);
   return *id;
 }
 
+void SimClock::Fire(TimerId timer, absl::AnyInvocable<void()> fire) {
+  if (frozen_) {
+    held_.emplace(timer, std::move(fire));
+    return;
+  }
+  timers_.erase(timer);
+  fire();
+}
+
+void SimClock::Thaw() {
+  frozen_ = false;
+  // Each in its turn: one may cancel another, and a callback may own this clock's process.
+  for (const auto& [timer, unused] : held_) {
+    world_.After(0, [this, timer = timer, alive = std::weak_ptr<bool>(alive_)] {
+      if (alive.expired()) return;
+      auto due = held_.extract(timer);
+      if (!due.empty()) Fire(timer, std::move(due.mapped()));
+    });
+  }
+}
+
 void SimClock::Cancel(TimerId timer) {
-  if (timers_.erase(timer) > 0) world_.Cancel(timer);
+  if (timers_.erase(timer) == 0) return;
+  const auto held = held_.extract(timer);  // destroyed when the tables are in order again
+  if (held.empty()) world_.Cancel(timer);
 }
 
 void SimClock::CancelAll() {
+  const auto held = std::exchange(held_, {});
   const auto timers = std::exchange(timers_, {});
   for (const auto& [id, unused] : timers) world_.Cancel(id);
 }

@@ -41,10 +41,18 @@ class SimClock final : public Clock {
   void CancelAll();
   // The process is gone: as CancelAll, and what is scheduled from now on never fires either.
   void Kill();
+  // The process is stopped: what is due fires after Thaw.
+  void Freeze() { frozen_ = true; }
+  void Thaw();
 
  private:
+  void Fire(TimerId timer, absl::AnyInvocable<void()> fire);
+
   SimWorld& world_;
   bool dead_ = false;
+  bool frozen_ = false;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>();
+  absl::btree_map<TimerId, absl::AnyInvocable<void()>> held_;  // due while it was stopped
   absl::btree_map<TimerId, bool> timers_;  // ordered: destruction must not depend on hashing
 };
 

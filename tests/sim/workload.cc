@@ -25,7 +25,8 @@ std::string SimRequest::ToString() const {
   return absl::StrCat(text, " ", LevelName(level), " ", wait_timeout_ms, "ms");
 }
 
-Workload::Workload(SimRandom random) : random_(random), large_(random_.Chance(0.1)) {
+Workload::Workload(SimRandom random, bool heavy)
+    : random_(random), heavy_(heavy), large_(random_.Chance(0.1)) {
   // Of all paths a few, so that much happens to each.
   const size_t count = 2 + random_.Below(std::size(kPaths) - 1);
   std::vector<std::string> all(std::begin(kPaths), std::end(kPaths));
@@ -42,7 +43,9 @@ std::string Workload::MakePayload(size_t number, size_t index) {
   size_t length = random_.Below(60);
   if (random_.Chance(0.2)) length = random_.Below(2'000);
   if (large_ && random_.Chance(0.3)) length = random_.Below(5'000);
+  if (heavy_ && random_.Chance(0.8)) length = 8'000 + random_.Below(18'000);
   if (random_.Chance(0.03)) return "";
+  payload.reserve(length);
   while (payload.size() < length) {
     payload.push_back(static_cast<char>('a' + (number * 7 + payload.size()) % 26));
   }
@@ -85,6 +88,7 @@ SimRequest Workload::Next(int64_t wall_ms) {
   request.number = next_++;
   request.id = MakeUuidV7(wall_ms, random_.Next(), random_.Next());
   request.level = static_cast<Level>(1 + random_.Below(3));
+  if (heavy_ && random_.Chance(0.7)) request.level = Level::kJournaled;
   request.wait_timeout_ms =
       random_.Chance(0.15) ? 1 + static_cast<int64_t>(random_.Below(20)) : 60'000;
   if (random_.Chance(0.06)) {
@@ -99,7 +103,8 @@ SimRequest Workload::Next(int64_t wall_ms) {
     request.operations.push_back(std::move(operation));
     return request;
   }
-  const size_t count = random_.Chance(0.15) ? 2 + random_.Below(4) : 1;
+  size_t count = random_.Chance(0.15) ? 2 + random_.Below(4) : 1;
+  if (heavy_) count = 1;  // or it would be too large
   for (size_t i = 0; i < count; ++i) request.operations.push_back(MakeOperation(request.number, i));
   return request;
 }

@@ -26,12 +26,14 @@ struct SimRequest {
 // Owner: the simulation's thread.
 class Workload {
  public:
-  explicit Workload(SimRandom random);
+  // `heavy`: large writes, most of which wait for the journal only.
+  Workload(SimRandom random, bool heavy);
 
   // `wall_ms` goes into the request's id.
   SimRequest Next(int64_t wall_ms);
   // The same id with something else in it: to be refused.
   SimRequest Forge(const SimRequest& request);
+  [[nodiscard]] const std::vector<std::string>& paths() const { return paths_; }
 
  private:
   [[nodiscard]] std::string PickPath();
@@ -41,6 +43,7 @@ class Workload {
   SimRandom random_;
   size_t next_ = 1;
   std::vector<std::string> paths_;
+  bool heavy_;
   bool large_;  // this run's payloads are large
 };
 

@@ -21,6 +21,12 @@ class ApplierTest : public TargetFixture {
     for (const Record& record : records) run.records.push_back(&record);
     return world_.Await(applier_.Apply(*target_, run));
   }
+  // After a try that failed, and with nothing else that was begun.
+  absl::Status ApplyBegun(const Record& record) {
+    PathRun run{.records = {&record}, .in_doubt = true};
+    run.sizes = SizesOf(run.records);
+    return world_.Await(applier_.Apply(*target_, run));
+  }
   std::optional<std::string> Content(const std::string& path, bool durable = true) {
     return disk_.ReadFile("root/" + path, durable);
   }
@@ -108,7 +114,7 @@ TEST_F(ApplierTest, AFailedSyncOfATruncateIsMadeGoodByTruncatingAgain) {
 
 TEST_F(ApplierTest, ADeleteOfWhatIsNotThereIsDone) {
   ASSERT_TRUE(Apply({PutRecord(1, "f", "abc")}).ok());
-  ASSERT_TRUE(Apply({DeleteRecord(2, "f")}).ok());
+  ASSERT_TRUE(Apply({DeleteRecord(2, "f", FileOf(3))}).ok());
   ASSERT_TRUE(Apply({DeleteRecord(3, "f")}, true).ok());
   ASSERT_TRUE(Apply({DeleteRecord(4, "no/such/directory")}).ok());
   EXPECT_FALSE(Content("f").has_value());
@@ -127,7 +133,7 @@ TEST_F(ApplierTest, ARenameThatWasDoneBeforeIsDoneInDoubtOnly) {
   ASSERT_TRUE(Apply({rename}).ok());
   EXPECT_TRUE(Apply({rename}, true).ok());
   EXPECT_TRUE(IsForeignChange(Apply({rename}, false)));
-  ASSERT_TRUE(Apply({DeleteRecord(3, "g")}).ok());
+  ASSERT_TRUE(Apply({DeleteRecord(3, "g", FileOf(3))}).ok());
   EXPECT_TRUE(IsForeignChange(Apply({rename}, true)));
 }
 
@@ -148,11 +154,39 @@ TEST_F(ApplierTest, ForeignChangesAreNeverOverwritten) {
   EXPECT_TRUE(IsForeignChange(Apply({AppendRecord(2, "f", "x", 3, FileOf(3))})));
   EXPECT_TRUE(IsForeignChange(Apply({PutRecord(2, "new", "x")})));
   EXPECT_TRUE(IsForeignChange(Apply({RenameRecord(2, "f", "g", FileOf(3))})));
+  EXPECT_TRUE(IsForeignChange(Apply({DeleteRecord(2, "f", FileOf(3))})));
+  EXPECT_TRUE(IsForeignChange(Apply({DeleteRecord(2, "new")})));
   EXPECT_EQ(Content("f"), "somebody else's");
   EXPECT_EQ(Content("new"), "somebody else's");
   disk_.Remove("root/f");
   EXPECT_TRUE(IsForeignChange(Apply({AppendRecord(2, "f", "x", 3, FileOf(3))})));
+  // A directory that had a file is merely out of sight.
+  EXPECT_TRUE(IsForeignChange(Apply({DeleteRecord(2, "d/f", FileOf(3))})));
+  disk_.WriteFile("root/d", "somebody else's");
+  EXPECT_TRUE(IsForeignChange(Apply({DeleteRecord(2, "d/f", FileOf(3))})));
   EXPECT_FALSE(Content("f").has_value());
+}
+
+// What a try that failed may have left lies between what was there and what comes of it.
+TEST_F(ApplierTest, InDoubtASizeThatNothingOfOursExplainsIsAForeignChange) {
+  ASSERT_TRUE(Apply({PutRecord(1, "f", "abc")}).ok());
+  const Record append = AppendRecord(2, "f", "def", 3, FileOf(3));
+  const Record put = PutRecord(2, "f", "x", FileOf(3));
+  const Record rename = RenameRecord(2, "f", "g", FileOf(3));
+  const Record gone = DeleteRecord(2, "f", FileOf(3));
+  disk_.WriteFile("root/f", "somebody else's");
+  for (const Record& record : {append, put, rename, gone}) {
+    EXPECT_TRUE(IsForeignChange(ApplyBegun(record))) << static_cast<int>(record.type);
+    EXPECT_EQ(Content("f"), "somebody else's");
+  }
+  disk_.WriteFile("root/f", "abcd");
+  ASSERT_TRUE(ApplyBegun(append).ok());
+  EXPECT_EQ(Content("f"), "abcdef");
+  disk_.WriteFile("root/f", "abc");
+  ASSERT_TRUE(ApplyBegun(rename).ok());
+  ASSERT_TRUE(ApplyBegun(rename).ok()) << "done already";
+  disk_.WriteFile("root/g", "somebody else's");
+  EXPECT_TRUE(IsForeignChange(ApplyBegun(rename)));
 }
 
 TEST_F(ApplierTest, AFileThatIsOpenIsAppendedToWithOneWriteAndOneSync) {
@@ -176,7 +210,7 @@ TEST_F(ApplierTest, AFileThatWasReplacedOrRemovedIsNotWrittenThroughItsOpenDescr
   ASSERT_TRUE(Apply({AppendRecord(6, "g", "!", 7, FileOf(7))}).ok());
   EXPECT_EQ(Content("f"), "new");
   EXPECT_EQ(Content("g"), "uno,due!");
-  ASSERT_TRUE(Apply({DeleteRecord(7, "g")}).ok());
+  ASSERT_TRUE(Apply({DeleteRecord(7, "g", FileOf(8))}).ok());
   ASSERT_TRUE(Apply({AppendRecord(8, "g", "again", 0, {})}).ok());
   EXPECT_EQ(Content("g"), "again");
 }

@@ -111,5 +111,14 @@ TEST_F(HealthTest, WhoHasReadWhatWasThereAtTheLastLookHasCaughtUpThoughMoreHasCo
   EXPECT_EQ(After(200, {.read = 530, .durable = 540}), LANE_HEALTH_HEALTHY);
 }
 
+// Nobody else says so: it is no error, and nothing was ever open.
+TEST(HealthJudgeTest, ATargetThatHangsFromTheVeryBeginningIsStalled) {
+  HealthJudge judge({});
+  judge.Look({.open = false, .ever_open = false, .oldest_ms = 10, .reason = "not opened yet"}, 10);
+  EXPECT_EQ(judge.state(), internal::v1::LANE_HEALTH_STARTING);
+  judge.Look({.open = false, .ever_open = false, .oldest_ms = 30'010}, 30'010);
+  EXPECT_EQ(judge.state(), internal::v1::LANE_HEALTH_STALLED);
+}
+
 }  // namespace
 }  // namespace tandem

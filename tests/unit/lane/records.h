@@ -45,8 +45,9 @@ inline Record TruncateRecord(Sequence sequence, std::string path, uint64_t size,
   return record;
 }
 
-inline Record DeleteRecord(Sequence sequence, std::string path) {
+inline Record DeleteRecord(Sequence sequence, std::string path, PathState base = {}) {
   Record record = MakeRecord(RecordType::kDelete, sequence, std::move(path));
+  record.base = base;
   record.flags = kRecordExisted;
   return record;
 }
@@ -57,6 +58,7 @@ inline Record RenameRecord(Sequence sequence, std::string path, std::string new_
   record.new_path = std::move(new_path);
   record.base = base;
   record.new_base = new_base;
+  record.result_size = base.size;
   return record;
 }
 

@@ -100,5 +100,24 @@ TEST(TargetIdentity, ReadsBackWhatItWroteAndRefusesWhatIsNone) {
   }
 }
 
+// Whatever is opened is opened beneath what was checked.
+TEST_F(TargetTest, AMountThatFallsOffWhileItIsOpenedIsNotWrittenBeneath) {
+  OpenTarget();
+  for (uint64_t step = 1; step < 60; ++step) {
+    target_.reset();
+    files_.Mount("/t", &disk_);
+    disk_.set_observer([this, left = step](const SimStep&) mutable {
+      if (left > 0 && --left == 0) files_.Mount("/t", &other_);
+    });
+    auto opened = world_.Await(Target::Open(env_, options_, "", false));
+    if (!opened.ok()) continue;
+    target_ = *std::move(opened);
+    const auto directory = world_.Await(target_->directories().Get("d", true, false));
+    EXPECT_TRUE(directory.ok()) << step;
+    ASSERT_TRUE(other_.Tree().empty()) << step;
+  }
+  disk_.set_observer([](const SimStep&) {});
+}
+
 }  // namespace
 }  // namespace tandem
