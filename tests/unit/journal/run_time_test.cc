@@ -160,6 +160,20 @@ TEST_F(RunTime, WhatRetiredIsForgottenAndNothingElse) {
   }
 }
 
+// Found by the simulator, seed 800692: the write failed, the process died, and the retry of a write
+// that nobody had journaled was refused.
+TEST_F(RunTime, WhatDidNotBecomeDurableIsNotForgotten) {
+  OpenAndStart();
+  world_.RunFor(kSimSecond);  // the next segment is prepared
+  disk_.Inject({.kind = IoKind::kSync, .path = "segments/"});
+  Record record = MakeRecord(1, 100);
+  record.request_id = MakeUuidV7(world_.wall_ms(), 1, 1);
+  journal().Append({record});
+  WaitDurable(1);
+  ASSERT_EQ(journal().tail().segment, 2u);
+  EXPECT_EQ(HeaderOf(2).ids_before, IdTimes());
+}
+
 // The clock was an hour ahead for a while. What came then has retired; what comes now is new.
 TEST_F(RunTime, AfterAJumpForthAndBackOnlyThatHourIsForgotten) {
   OpenAndStart();
