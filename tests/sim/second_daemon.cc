@@ -40,7 +40,9 @@ std::string SecondDaemon::Look() {
   if (node.core() == nullptr) return "";
   for (const TargetView& target : node.core()->View().targets) {
     const auto health = target.status.health();
-    if (health != internal::v1::LANE_HEALTH_STARTING && health != internal::v1::LANE_HEALTH_DOWN) {
+    // SLOW and STALLED say that an operation is still running: it may be the first look.
+    if (health == internal::v1::LANE_HEALTH_HEALTHY ||
+        health == internal::v1::LANE_HEALTH_CATCHING_UP || target.status.applied_writes() > 0) {
       return absl::StrCat("the second daemon has ", target.name, ": ",
                           target.status.ShortDebugString());
     }
