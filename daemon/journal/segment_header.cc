@@ -29,7 +29,7 @@ std::string EncodeSegmentHeader(const SegmentHeader& header) {
   const std::string ids = header.ids_before.Encode();
   PutLittleEndian(at + segment_at::kIdSpans,
                   static_cast<uint32_t>(header.ids_before.spans().size()));
-  std::memcpy(at + segment_at::kIdTimes, ids.data(), ids.size());
+  std::copy(ids.begin(), ids.end(), at + segment_at::kIdTimes);
   const absl::string_view rest = absl::string_view(block).substr(segment_at::kMagic);
   PutLittleEndian(at + segment_at::kCrc, Crc32c(rest));
   return block;

@@ -48,7 +48,8 @@ Awaitable<bool> Dispatcher::ParkUntilItHolds(std::vector<Sequence>& sequences, a
   while (!stopped_) {
     const absl::Status parked = co_await ParkRun(sequences, why, 0);
     if (parked.ok()) co_return true;
-    co_await Pause(++failures);
+    ++failures;
+    co_await Pause(failures);
     // Over the limit, or what it is made of is gone.
     if (IsOverParkedLimit(parked) || ArePiecesGone(parked)) co_return false;
   }
