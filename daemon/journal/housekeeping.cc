@@ -100,7 +100,9 @@ Awaitable<void> JournalImpl::RetireSome() {
 
 const KeptSegment* JournalImpl::NextToRetire() const {
   const bool disk_full = !pool_.ready() && pool_.disk_full();
-  return set_.Retirable(durable_, RunMs(), disk_full);
+  const KeptSegment* next = set_.Retirable(durable_, RunMs(), disk_full);
+  // The newest that is surely there stays, records or not: without it the journal looks damaged.
+  return next != nullptr && next->id < tail_segment_ ? next : nullptr;
 }
 
 // Before a segment goes that a detached target may need.

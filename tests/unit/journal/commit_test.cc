@@ -206,6 +206,23 @@ TEST_F(CommitTest, WhenTheNewSegmentFailsTooItIsFailedForGood) {
   EXPECT_GE(journal().recovery().last, 2u);
 }
 
+// Without a record of its own it could go at once, but it is the newest there is.
+TEST_F(CommitTest, ASegmentThatNoneFollowedIsNotRetired) {
+  OpenAndStart();
+  world_.RunFor(1 * kSimSecond);
+  disk_.Inject({.kind = IoKind::kSync, .error = EIO, .path = "segments/"});
+  for (const IoKind kind : {IoKind::kOpen, IoKind::kRename}) {
+    disk_.Inject({.kind = kind, .error = EMFILE, .persistent = true, .path = "segments/"});
+  }
+  Append();
+  ASSERT_TRUE(RunUntil([&] { return journal().state() == JournalState::kFailed; }));
+  disk_.ClearFaults();
+  world_.RunFor(5 * kSimSecond);
+  Kill();
+  Open();
+  EXPECT_LE(journal().recovery().last, 1u);
+}
+
 TEST_F(CommitTest, WhatAFailedSyncLeftInTheCacheIsNotTakenForDurableByTheNextProcess) {
   OpenAndStart();
   AppendGroup(2);
