@@ -60,9 +60,9 @@ absl::Status CheckBase(const PathRun& run, const absl::StatusOr<FileStat>& found
   const PathState& base = run.records.front()->base;
   if (!run.in_doubt) return CompareWithBase(base, found);
   if (!run.sizes.has_value()) return CheckPlain(found);
-  if (!found.ok() || found->type != FileType::kRegular) {
-    return CompareWithBase(base, found);
-  }
+  // Nothing is there that a whole file could overwrite.
+  if (absl::IsNotFound(found.status()) && FullWriteOf(run.records) == 0) return absl::OkStatus();
+  if (!found.ok() || found->type != FileType::kRegular) return CompareWithBase(base, found);
   if (found->size >= run.sizes->least && found->size <= run.sizes->most) return absl::OkStatus();
   return ForeignChange(absl::StrCat("the file has ", found->size, " bytes, not ", run.sizes->least,
                                     " to ", run.sizes->most));

@@ -47,6 +47,23 @@ TEST_F(StrangersFileTest, APersonWhoNamesAPathLetsAFullWriteReplaceAStrangersFil
   EXPECT_EQ(At("q"), "a stranger's");
 }
 
+// It is told of once; then there is nothing that a whole file could overwrite.
+TEST_F(StrangersFileTest, WhereAFileIsGoneAWholeOneIsWrittenWhenItIsTriedAgain) {
+  Start();
+  Do(PutRecord(0, "p", "one"));
+  Do(PutRecord(0, "q", "one"));
+  disk_.Remove("root/p");
+  disk_.Remove("root/q");
+  const Sequence put = Do(PutRecord(0, "p", "two", FileOf(3)));
+  const Sequence append = Do(AppendRecord(0, "q", "more", 3, FileOf(3)));
+  ASSERT_TRUE(IsParked(put));
+  EXPECT_THAT(parked_.at(put).error(), HasSubstr("gone"));
+  ASSERT_TRUE(IsParked(append));
+  EXPECT_EQ(Retry().done(), 1u);
+  EXPECT_EQ(At("p"), "two");
+  EXPECT_TRUE(IsParked(append));
+}
+
 // Two that wait together are tried together, and then one by one.
 TEST_F(StrangersFileTest, NeighboursDoNotOverwriteAStrangersFileEither) {
   Start();
