@@ -252,7 +252,8 @@ void Intake::OnAnswer(size_t lane, const internal::v1::PathAnswer& answer) {
   const std::string* path = questions_.PathOf(answer.id());
   std::optional<std::vector<PathState>> found;
   if (answer.error().empty()) found = ComponentsOf(answer);
-  if (path == nullptr || !target.known()) {
+  // One that misses paths has some of them as they once were, and others copied since.
+  if (path == nullptr || !target.known() || target.misses_paths()) {
     found.reset();
   } else if (!found.has_value() || target.IsDisturbed(DecidingPart(*path, answer))) {
     found = WithParked(target, *path, found);
@@ -270,7 +271,8 @@ bool Intake::FillFromParked(const std::vector<std::string>& unknown) {
   for (const std::string& path : unknown) {
     for (size_t i = 0; i < progress_.size(); ++i) {
       const TargetProgress& target = progress_.target(i);
-      if (!target.known() || target.checkpoint() < states_.forgotten()) continue;
+      if (!target.known() || target.misses_paths()) continue;
+      if (target.checkpoint() < states_.forgotten()) continue;
       const auto components = WithParked(target, path, std::nullopt);
       if (!components.has_value()) continue;
       filled = states_.Fill(path, *components, journal_->appended()) || filled;
