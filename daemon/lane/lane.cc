@@ -65,12 +65,17 @@ Awaitable<absl::Status> Lane::Impl::Follow() {
   CO_RETURN_IF_ERROR(co_await Load());
   keeper_->Start();
   changed_.Notify();
-  background_ += 3;
+  background_ += 2;
   Spawn(env_.executor, PinTarget());
   Spawn(env_.executor, ProbeLoop());
-  publisher_->Start();
   checkpointer_->Start();
   reporter_.Hello(HelloOf(loaded_, *parked_, env_.files.engine()));
+  // A target that was detached looks complete until core has said what it is.
+  while (!heard_core_ && !stopping_) co_await changed_.Wait();
+  if (!stopping_) {
+    ++background_;
+    publisher_->Start();
+  }
   while (tail_.segment == 0 && !stopping_) co_await changed_.Wait();
   absl::Status status;
   // What it lacks of the records up to there is copied from another target.
@@ -175,6 +180,10 @@ WatermarkPoint Lane::Impl::PointNow() const {
 
 void Lane::Impl::OnMessage(CoreMessage message) {
   if (message.has_missed()) OnMissedState(message.missed());
+  if (!heard_core_ && (message.has_missed() || message.has_tail())) {
+    heard_core_ = true;
+    changed_.Notify();
+  }
   link_.OnMessage(message);
   for (auto& query : *message.mutable_source_queries()) {
     if (dispatcher_.has_value()) {

@@ -79,6 +79,7 @@ class Lane::Impl {
   Sequence wanted_ = 0;
   int64_t complete_ns_ = 0;  // monotonic: the target has what was accepted before; 0: unknown
   internal::v1::MissedState missed_;
+  bool heard_core_ = false;  // its tail, or that the target is detached
   bool has_lock_ = false;
   bool tried_lock_ = false;
   bool stopping_ = false;
