@@ -237,7 +237,10 @@ Awaitable<absl::Status> CoreImpl::Drain(int64_t deadline_ms) {
   const int64_t lanes_ms = std::max<int64_t>(0, left_ns() / kNsPerMs);
   for (const auto& lane : lanes_) lane->SendDrain(lanes_ms);
   while (!LanesAreDone() && left_ns() > 0) co_await moved_.WaitFor(env_.clock, left_ns());
+  const std::weak_ptr<bool> alive = alive_;
   absl::Status closed = co_await journal_->Close();
+  // The journal's end wakes also who closed it for a core that is gone.
+  if (alive.expired()) co_return closed;
   Announce();
   intake_.AnswerAll();
   co_return closed;
