@@ -12,8 +12,6 @@
 namespace tandem {
 namespace {
 
-constexpr int64_t kRetryNs = 250 * kNsPerMs;
-
 bool IsUserRecord(const RecordHeader& record) { return record.type <= RecordType::kUploadCommit; }
 
 }  // namespace
@@ -70,7 +68,7 @@ Awaitable<void> Detachment::Confirm(size_t lane) {
     const absl::Status synced = co_await member.log.Sync();
     if (synced.ok()) break;
     env_.log.Error("missed_paths_not_saved", {{"target", progress_.name(lane)}, {"error", synced}});
-    co_await Sleep(env_.clock, kRetryNs);
+    co_await Sleep(env_.clock, kMissedRetryNs);
   }
   journal_->SetCheckpoint(progress_.name(lane), progress_.target(lane).needs_above());
   MaybeRejoin(lane);

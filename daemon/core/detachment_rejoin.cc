@@ -9,7 +9,6 @@
 namespace tandem {
 namespace {
 
-constexpr int64_t kRetryNs = 250 * kNsPerMs;
 constexpr size_t kPageBytes = 256 << 10;
 constexpr size_t kPathOverheadBytes = 32;
 
@@ -71,7 +70,7 @@ Awaitable<void> Detachment::Rejoin(size_t lane) {
   do {
     while (appending_) co_await appended_.Wait();
     synced = co_await member.log.Sync();
-    if (!synced.ok()) co_await Sleep(env_.clock, kRetryNs);
+    if (!synced.ok()) co_await Sleep(env_.clock, kMissedRetryNs);
   } while (member.connection == connection && (appending_ || !synced.ok()));
   member.rejoining = false;
   if (member.connection != connection) {
@@ -111,7 +110,7 @@ Awaitable<void> Detachment::Complete(size_t lane) {
     if (removed.ok()) break;
     env_.log.Error("missed_paths_not_removed",
                    {{"target", progress_.name(lane)}, {"error", removed}});
-    co_await Sleep(env_.clock, kRetryNs);
+    co_await Sleep(env_.clock, kMissedRetryNs);
   }
   member.completing = false;
   // It may miss something again by now, or be detached: then what was removed is written again.
@@ -162,7 +161,7 @@ Awaitable<void> Detachment::Note(size_t lane, uint64_t id) {
     const absl::Status synced = co_await member.log.Sync();
     if (synced.ok()) break;
     env_.log.Error("missed_paths_not_saved", {{"target", progress_.name(lane)}, {"error", synced}});
-    co_await Sleep(env_.clock, kRetryNs);
+    co_await Sleep(env_.clock, kMissedRetryNs);
   }
   if (member.connection == connection) lanes_[lane]->SendMissedNoted(id);
 }

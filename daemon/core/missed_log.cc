@@ -9,10 +9,9 @@
 namespace tandem {
 namespace {
 
-constexpr char kDirectory[] = "detached";
+constexpr char kDetachedDirectory[] = "detached";
 constexpr uint64_t kMaxLogBytes = uint64_t{4} << 30;
 constexpr uint64_t kSlackBytes = 64 << 10;  // a log may always be so much longer than needed
-constexpr int64_t kRetryNs = 250 * kNsPerMs;
 
 }  // namespace
 
@@ -25,13 +24,13 @@ MissedLog::MissedLog(Env& env, std::string journal_directory, std::string target
 
 Awaitable<absl::Status> MissedLog::OpenDirectory() {
   if (directory_ != kNoFile) co_return absl::OkStatus();
-  const std::string path = absl::StrCat(journal_directory_, "/", kDirectory);
+  const std::string path = absl::StrCat(journal_directory_, "/", kDetachedDirectory);
   CO_ASSIGN_OR_RETURN(directory_, co_await OpenOrMakeDirectory(env_.files, path));
   co_return absl::OkStatus();
 }
 
 Awaitable<absl::Status> MissedLog::Load() {
-  const std::string path = absl::StrCat(journal_directory_, "/", kDirectory);
+  const std::string path = absl::StrCat(journal_directory_, "/", kDetachedDirectory);
   auto directory = co_await env_.files.Open(kNoFile, path, O_RDONLY | O_DIRECTORY);
   if (absl::IsNotFound(directory.status())) co_return absl::OkStatus();
   if (!directory.ok()) co_return directory.status();
@@ -72,7 +71,7 @@ Awaitable<void> MissedLog::SyncLoop() {
     const absl::Status status = co_await Sync();
     if (status.ok()) continue;
     env_.log.Error("missed_paths_not_saved", {{"target", target_}, {"error", status}});
-    co_await Sleep(env_.clock, kRetryNs);
+    co_await Sleep(env_.clock, kMissedRetryNs);
   }
   looping_ = false;
 }

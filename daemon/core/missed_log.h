@@ -11,6 +11,9 @@
 
 namespace tandem {
 
+// What the journal's disk refuses is tried again after this.
+inline constexpr int64_t kMissedRetryNs = 250 * kNsPerMs;
+
 // Happy path: what changes in the set is noted here too and appended, one entry for all that was
 // noted since the last. Failure modes: after a failed write or sync, and when the log is much
 // longer than the set, a new file with the whole set replaces it. Owner: core's thread, while it

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "daemon/base/digest.h"
 #include "daemon/base/sequence_set.h"
@@ -60,6 +61,13 @@ struct RecordHeader {
 struct Record : RecordHeader {
   std::string payload;
 };
+
+// The record's path, and a rename's other one.
+[[nodiscard]] inline std::vector<std::string> PathsOf(const RecordHeader& record) {
+  std::vector<std::string> paths = {record.path};
+  if (record.type == RecordType::kRename) paths.push_back(record.new_path);
+  return paths;
+}
 
 // Where a record lies. A reference to a record: the payload can be read again from it while its
 // segment is not recycled.

@@ -10,12 +10,6 @@
 namespace tandem {
 namespace {
 
-std::vector<std::string> PathsOf(const RecordHeader& record) {
-  std::vector<std::string> paths = {record.path};
-  if (record.type == RecordType::kRename) paths.push_back(record.new_path);
-  return paths;
-}
-
 // A full write of the path takes its effect away.
 bool IsReplaceable(const RecordHeader& parked, const RecordHeader& full) {
   return parked.sequence < full.sequence && parked.type != RecordType::kRename &&

@@ -20,12 +20,6 @@ constexpr absl::string_view kNeedsPayload = "tandem/needs_path";
 
 absl::Status Stopped() { return absl::CancelledError("the lane stops"); }
 
-std::vector<std::string> PathsOf(const RecordHeader& record) {
-  std::vector<std::string> paths = {record.path};
-  if (record.type == RecordType::kRename) paths.push_back(record.new_path);
-  return paths;
-}
-
 std::vector<std::string> AboveAndItself(const std::string& path) {
   std::vector<std::string> all;
   for (const absl::string_view ancestor : AncestorsOf(path)) all.emplace_back(ancestor);

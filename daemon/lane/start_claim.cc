@@ -14,7 +14,7 @@ namespace tandem {
 namespace {
 
 constexpr char kPrefix[] = "claim-";
-constexpr uint64_t kMaxBytes = 4 << 10;
+constexpr uint64_t kMaxClaimBytes = 4 << 10;
 
 std::string ClaimName(absl::string_view instance) { return absl::StrCat(kPrefix, instance); }
 
@@ -28,7 +28,7 @@ Awaitable<absl::StatusOr<std::vector<std::string>>> ListClaims(Env& env, FileHan
 
 Awaitable<absl::StatusOr<EpochFile>> ReadClaim(Env& env, FileHandle own, std::string name) {
   CO_ASSIGN_OR_RETURN(const std::string json,
-                      co_await ReadWholeFile(env.files, own, name, kMaxBytes));
+                      co_await ReadWholeFile(env.files, own, name, kMaxClaimBytes));
   co_return DecodeEpochFile(json);
 }
 

@@ -16,8 +16,8 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr size_t kLocal = 0;
-constexpr size_t kCoreBank = 1;
+constexpr size_t kLocalTarget = 0;
+constexpr size_t kCoreBankTarget = 1;
 
 class PromisesTest : public testing::Test, private SimNode::Listener {
  protected:
@@ -87,18 +87,18 @@ class PromisesTest : public testing::Test, private SimNode::Listener {
 TEST_F(PromisesTest, Promise5_ATargetThatHangsDelaysNoAnswerThatDoesNotNeedIt) {
   WaitUntilHealthy();
   ASSERT_TRUE(TimeOf("a", Level::kAll).has_value());
-  node_.target_disk(kCoreBank).Hang();
+  node_.target_disk(kCoreBankTarget).Hang();
   for (int i = 0; i < 20; ++i) {
     EXPECT_LT(TimeOf("a", Level::kLocal).value_or(INT64_MAX), kSimSecond);
     EXPECT_LT(TimeOf("a", Level::kJournaled).value_or(INT64_MAX), 50 * kSimMs);
   }
   RunFor(5 * kSimSecond);
-  EXPECT_EQ(StatusOf(kCoreBank).health(), internal::v1::LANE_HEALTH_STALLED);
-  EXPECT_EQ(StatusOf(kLocal).health(), internal::v1::LANE_HEALTH_HEALTHY);
-  node_.target_disk(kLocal).Hang();
+  EXPECT_EQ(StatusOf(kCoreBankTarget).health(), internal::v1::LANE_HEALTH_STALLED);
+  EXPECT_EQ(StatusOf(kLocalTarget).health(), internal::v1::LANE_HEALTH_HEALTHY);
+  node_.target_disk(kLocalTarget).Hang();
   EXPECT_LT(TimeOf("a", Level::kJournaled).value_or(INT64_MAX), 50 * kSimMs);
-  node_.target_disk(kLocal).Heal();
-  node_.target_disk(kCoreBank).Heal();
+  node_.target_disk(kLocalTarget).Heal();
+  node_.target_disk(kCoreBankTarget).Heal();
   WaitUntilHealthy();
 }
 
@@ -108,14 +108,14 @@ TEST_P(Promise8WrongMount, IsNeverWritten) {
   WaitUntilHealthy();
   ASSERT_TRUE(TimeOf("a", Level::kAll).has_value());
   RunFor(kSimSecond);
-  node_.SetMount(kCoreBank, GetParam());
+  node_.SetMount(kCoreBankTarget, GetParam());
   EXPECT_TRUE(TimeOf("a", Level::kLocal).has_value());
   RunFor(10 * kSimSecond);
-  EXPECT_EQ(StatusOf(kCoreBank).health(), internal::v1::LANE_HEALTH_DOWN);
+  EXPECT_EQ(StatusOf(kCoreBankTarget).health(), internal::v1::LANE_HEALTH_DOWN);
   node_.KillAll();
   RunFor(10 * kSimSecond);
-  EXPECT_NE(StatusOf(kCoreBank).health(), internal::v1::LANE_HEALTH_HEALTHY);
-  node_.SetMount(kCoreBank, SimMount::kTarget);
+  EXPECT_NE(StatusOf(kCoreBankTarget).health(), internal::v1::LANE_HEALTH_HEALTHY);
+  node_.SetMount(kCoreBankTarget, SimMount::kTarget);
   WaitUntilHealthy();
   EXPECT_EQ(node_.Violation(), "");
 }
@@ -144,16 +144,16 @@ TEST_F(PromisesTest, ASecondDaemonOfTheWriterIsShutOut) {
 
 TEST_F(PromisesTest, ALaneThatIsStoppedIsSeenAndNoSuccessorWritesBesideIt) {
   WaitUntilHealthy();
-  node_.FreezeLane(kCoreBank);
+  node_.FreezeLane(kCoreBankTarget);
   ASSERT_TRUE(TimeOf("a", Level::kLocal).has_value());
   RunFor(15 * kSimSecond);
-  EXPECT_EQ(StatusOf(kCoreBank).health(), internal::v1::LANE_HEALTH_STALLED);
+  EXPECT_EQ(StatusOf(kCoreBankTarget).health(), internal::v1::LANE_HEALTH_STALLED);
   // Its core dies, a new one starts a lane of its own, which waits for the lock.
   node_.KillCore();
   RunFor(5 * kSimSecond);
-  EXPECT_THAT(StatusOf(kCoreBank).reason(), HasSubstr("predecessor"));
+  EXPECT_THAT(StatusOf(kCoreBankTarget).reason(), HasSubstr("predecessor"));
   EXPECT_TRUE(TimeOf("a", Level::kLocal).has_value());
-  node_.ThawLanes(kCoreBank);
+  node_.ThawLanes(kCoreBankTarget);
   WaitUntilHealthy();
   EXPECT_TRUE(TimeOf("a", Level::kAll).has_value());
 }
@@ -161,15 +161,15 @@ TEST_F(PromisesTest, ALaneThatIsStoppedIsSeenAndNoSuccessorWritesBesideIt) {
 TEST_F(PromisesTest, ADrainEndsAtItsDeadlineWhileATargetHangsAndNothingIsLost) {
   WaitUntilHealthy();
   ASSERT_TRUE(TimeOf("a", Level::kAll).has_value());
-  node_.target_disk(kCoreBank).Hang();
+  node_.target_disk(kCoreBankTarget).Hang();
   ASSERT_TRUE(TimeOf("a", Level::kLocal).has_value());
   node_.Drain(2'000);
   RunFor(2'500 * kSimMs);
   EXPECT_EQ(node_.drain_deadline_ns(), 0) << "core has gone, or its successor is there";
   EXPECT_TRUE(Until([&] { return node_.core() != nullptr; }));
-  node_.target_disk(kCoreBank).Heal();
+  node_.target_disk(kCoreBankTarget).Heal();
   WaitUntilHealthy();
-  EXPECT_EQ(node_.target_disk(kCoreBank).ReadFile("a"), "x");
+  EXPECT_EQ(node_.target_disk(kCoreBankTarget).ReadFile("a"), "x");
 }
 
 }  // namespace
