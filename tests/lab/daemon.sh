@@ -133,7 +133,7 @@ fill_journal() {
 begin() {
   daemon_start "$@"
   load_start
-  load health all HEALTHY 60
+  load health all HEALTHY 240
   load answers ALL 4 60
   load phase before
   load answers ALL 40 60
@@ -152,7 +152,7 @@ converge() {
 settle() {
   load stop 120
   load lag0 60
-  load health all HEALTHY 60
+  load health all HEALTHY 240
   verify
 }
 verify() {

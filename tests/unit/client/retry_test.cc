@@ -139,7 +139,8 @@ TEST_F(CallTest, TheOverallTimeoutEndsTheRetriesAndTheOutcomeIsCalledUnknown) {
   const ErrorDetail detail = DetailOf(status);
   EXPECT_TRUE(detail.outcome_unknown);
   EXPECT_TRUE(detail.retryable);
-  EXPECT_EQ(detail.attempts, static_cast<int>(server_.Writes().size()));
+  // One whose time is over before it is sent does not come to the server.
+  EXPECT_GE(detail.attempts, static_cast<int>(server_.Writes().size()));
   EXPECT_EQ(detail.request_id, server_.Writes().front().request_id());
 }
 
