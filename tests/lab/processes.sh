@@ -124,7 +124,7 @@ test_JournalAtItsCap() {
 
 # is_detached: CoreBank, as the daemon says.
 is_detached() { [[ $("$build/daemon/ctl/tandemctl" --socket "$(socket)" status) == *"INCONSISTENT detached"* ]]; }
-test_JournalAtItsCapDetach() {
+long_JournalAtItsCapDetach() {
   begin --journal-max-bytes=24MiB --journal-full-policy=detach
   cut_off corebank
   local i
