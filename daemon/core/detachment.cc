@@ -84,9 +84,8 @@ MissedView Detachment::View(size_t lane) const {
   view.copied_bytes = member.copied_bytes;
   if (!view.incomplete) return view;
   view.since_ms = member.set.summary().since_ms;
-  view.reason = absl::StrCat("INCONSISTENT: ", member.detached ? "detached from the journal" : "",
-                             !member.detached ? "was detached from the journal" : "", ", misses ",
-                             view.missed_paths, " paths");
+  view.reason = absl::StrCat("INCONSISTENT: ", member.detached ? "" : "was ",
+                             "detached from the journal, misses ", view.missed_paths, " paths");
   return view;
 }
 
@@ -183,8 +182,7 @@ absl::Status Detachment::Collect(const std::string& footer, Sequence last) {
       if (!members_[i]->detached) continue;
       if (record.sequence <= progress_.target(i).needs_above()) continue;
       Gain& gain = gains[i];
-      gain.paths.emplace(record.path, record.sequence);
-      if (record.type == RecordType::kRename) gain.paths.emplace(record.new_path, record.sequence);
+      for (const std::string& path : PathsOf(record)) gain.paths.emplace(path, record.sequence);
       const bool upload = record.type == RecordType::kUploadCommit;
       ++gain.summary.writes;
       gain.summary.bytes += upload ? record.result_size : record.payload_length;
