@@ -29,6 +29,10 @@ class UploadCall::Sender final : public grpc::ClientWriteReactor<v1::UploadReque
     if (const std::optional<uint64_t> size = call_->source_->Size(); size.has_value()) {
       header->set_size(*size);
     }
+    if (call_->whole_.has_value()) {
+      header->set_size(call_->whole_->bytes);
+      header->set_data_crc32c(call_->whole_->crc32c);
+    }
   }
 
   void Run() {
@@ -45,9 +49,11 @@ class UploadCall::Sender final : public grpc::ClientWriteReactor<v1::UploadReque
       source_error_ = data.status();
       context_->TryCancel();
     } else if (data->empty()) {
+      call_->whole_ = {.bytes = call_->sent_bytes_, .crc32c = call_->crc32c_};
       StartWritesDone();
     } else {
       call_->crc32c_ = Crc32c(*data, call_->crc32c_);
+      call_->sent_bytes_ += data->size();
       part_.set_data(*std::move(data));
       StartWrite(&part_);
     }
@@ -84,6 +90,7 @@ UploadCall::~UploadCall() = default;
 void UploadCall::Attempt(grpc::ClientContext* context, absl::Duration wait) {
   response_.Clear();
   crc32c_ = 0;
+  sent_bytes_ = 0;
   if (absl::Status status = source_->Restart(); !status.ok()) {
     AttemptFailedHere(status);
     return;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "call.h"
@@ -30,6 +31,14 @@ class UploadCall final : public Call {
   WriteCallback done_;
   v1::UploadResponse response_;
   uint32_t crc32c_ = 0;  // of what was sent in this attempt
+  uint64_t sent_bytes_ = 0;
+  // Of the whole source, once an attempt came to its end. The daemon can compare it with what an
+  // earlier attempt has journaled, and need not be sent it again.
+  struct Whole {
+    uint64_t bytes = 0;
+    uint32_t crc32c = 0;
+  };
+  std::optional<Whole> whole_;
 };
 
 }  // namespace tandem::client

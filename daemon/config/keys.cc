@@ -185,7 +185,7 @@ void AddLaneKeys(std::vector<Key>& keys) {
                       "A lane writes its target's watermark file this often"));
   keys.push_back(Amount("max_parallel_paths", K::kCount, &S::max_parallel_paths, "64", 1, 4'096,
                         "Paths being written at once on one target"));
-  keys.push_back(Amount("max_window_writes", K::kCount, &S::max_window_writes, "4096", 1, 1'000'000,
+  keys.push_back(Amount("max_window_writes", K::kCount, &S::max_window_writes, "4096", 1, 5'500,
                         "Writes a lane has read from the journal and not applied"));
   keys.push_back(Amount("max_window_bytes", K::kBytes, &S::max_window_bytes, "16MiB", kMiB,
                         16 * kGiB, "Data a lane keeps in memory; at least max_write_bytes"));

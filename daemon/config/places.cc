@@ -130,6 +130,7 @@ Place Resolve(const Places& places, absl::string_view path) {
   if (const Mount* mount = MountOf(mounts, place.path); mount != nullptr) {
     place.device = mount->device;
     place.file_system = mount->file_system;
+    place.network_mount = mount->point == place.path && !AnsweredHere(mount->file_system);
     const absl::string_view below =
         absl::string_view(place.path).substr(mount->point == "/" ? 0 : mount->point.size());
     place.on_device = LexicallyNormal(absl::StrCat(mount->root, "/", below));

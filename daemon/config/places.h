@@ -21,10 +21,11 @@ struct Places {
 // A resolved place: equal devices and nested paths mean the same or nested directories, however
 // they were spelled or bind-mounted.
 struct Place {
-  std::string path;         // absolute, symbolic links followed where that is safe
-  std::string device;       // "major:minor" of the mount; "" if mounts are unknown
-  std::string on_device;    // path from the device's root
-  std::string file_system;  // "ext4", "nfs4", ...
+  std::string path;            // absolute, symbolic links followed where that is safe
+  std::string device;          // "major:minor" of the mount; "" if mounts are unknown
+  std::string on_device;       // path from the device's root
+  std::string file_system;     // "ext4", "nfs4", ...
+  bool network_mount = false;  // the path is where a file system is mounted that may hang
 };
 
 // "/a//b/./c/../d" -> "/a/b/d"; no trailing slash but for "/". Requires an absolute path.

@@ -24,6 +24,10 @@ bool IsNumericHost(const std::string& address) {
   return inet_pton(AF_INET, host.c_str(), &parsed) == 1;
 }
 
+// It is made under a longer name (".new") and then renamed.
+constexpr size_t kMaxSocketPath = sizeof(sockaddr_un::sun_path) - sizeof(".new");
+constexpr uint64_t kSegmentUnitBytes = 4096;
+
 // Owner: the thread that loads the configuration; lives for one call.
 class Validator {
  public:
@@ -61,9 +65,13 @@ class Validator {
       return;
     }
     std::set<std::string> names;
+    std::set<std::string> ids;
     for (const TargetSettings& target : settings_.targets) {
       if (!names.insert(target.name).second) {
         Error(KeyOf(target), absl::StrCat("two targets are named '", target.name, "'"));
+      }
+      if (!target.target_id.empty() && !ids.insert(target.target_id).second) {
+        Error(KeyOf(target), absl::StrCat("two targets have the identity ", target.target_id));
       }
     }
     if (settings_.default_level == "LOCAL" && !names.contains("local")) {
@@ -101,6 +109,12 @@ class Validator {
     const bool in_a = IsWithin(place_of_b, place_of_a);
     const bool in_b = IsWithin(place_of_a, place_of_b);
     if (!in_a && !in_b) return;
+    // One export at both mount points is an outage of one of the two: its lane tells by the
+    // identity.
+    if (in_a && in_b && place_of_a.path != place_of_b.path && place_of_a.network_mount &&
+        place_of_b.network_mount) {
+      return;
+    }
     const absl::string_view relation =
         in_a && in_b ? "are the same directory" : "lie one inside the other";
     Error(KeyOf(b), absl::StrCat("targets '", a.name, "' (", a.path, ") and '", b.name, "' (",
@@ -128,6 +142,10 @@ class Validator {
 
   void CheckSizes() {
     const Settings& s = settings_;
+    if (s.journal_segment_bytes % kSegmentUnitBytes != 0 || s.journal_segment_bytes > UINT32_MAX) {
+      Error("journal_segment_bytes", absl::StrCat(FormatBytes(s.journal_segment_bytes),
+                                                  " must be a multiple of 4KiB below 4GiB"));
+    }
     CheckAtMost("batch_size", s.batch_size, "journal_segment_bytes", s.journal_segment_bytes, 4);
     CheckAtMost("max_write_bytes", s.max_write_bytes, "journal_segment_bytes",
                 s.journal_segment_bytes, 4);
@@ -162,9 +180,9 @@ class Validator {
     const Settings& s = settings_;
     if (s.socket_path.empty()) {
       Error("socket_path", "must not be empty");
-    } else if (s.socket_path.size() >= sizeof(sockaddr_un::sun_path)) {
+    } else if (s.socket_path.size() > kMaxSocketPath) {
       Error("socket_path", absl::StrCat(s.socket_path, " is longer than a socket's name can be (",
-                                        sizeof(sockaddr_un::sun_path) - 1, " bytes)"));
+                                        kMaxSocketPath, " bytes)"));
     }
     if (!IsNumericHost(s.http_address)) {
       Error("http_address", absl::StrCat("'", s.http_address,

@@ -53,11 +53,15 @@ void Acknowledgements::RefuseWhenDurable(Sequence depends_on, absl::Status refus
   waiter.wait.deadline_ns = deadline_ns;
   waiter.wait.done = std::move(done);
   const WaiterId id = Insert(std::move(waiter));
-  if (depends_on > progress_.durable()) {
+  if (depends_on > progress_.durable() && journal_failure_.ok()) {
     Check(id);
     return;
   }
-  Finish(id, waiters_.at(id)->refusal);
+  if (depends_on > progress_.durable()) {
+    Finish(id, OutcomeUnknown(journal_failure_.message()));
+  } else {
+    Finish(id, waiters_.at(id)->refusal);
+  }
   boost::asio::post(env_.executor, [answer = std::move(answers_.back())]() mutable {
     answer.done(std::move(answer.reply));
   });
@@ -102,6 +106,10 @@ absl::Status Acknowledgements::FindParked(const Waiter& waiter) const {
 void Acknowledgements::Check(WaiterId id) {
   Waiter& waiter = *waiters_.at(id);
   TANDEM_CHECK(waiter.open_gates == 0);
+  if (!journal_failure_.ok() && waiter.wait.last > progress_.durable()) {
+    Finish(id, OutcomeUnknown(journal_failure_.message()));
+    return;
+  }
   if (waiter.refusal.ok()) {
     if (absl::Status parked = FindParked(waiter); !parked.ok()) {
       Finish(id, std::move(parked));
@@ -186,11 +194,10 @@ void Acknowledgements::OnTargetChanged(size_t target) {
 }
 
 void Acknowledgements::OnJournalFailed(const absl::Status& why) {
+  journal_failure_ = absl::UnavailableError(absl::StrCat("the journal failed: ", why.message()));
   std::vector<WaiterId> lost;
   for (const auto& [sequence, id] : gates_[kJournalGate]) lost.push_back(id);
-  for (const WaiterId id : lost) {
-    Finish(id, OutcomeUnknown(absl::StrCat("the journal failed: ", why.message())));
-  }
+  for (const WaiterId id : lost) Finish(id, OutcomeUnknown(journal_failure_.message()));
   Deliver();
 }
 
@@ -208,6 +215,10 @@ void Acknowledgements::Expire(WaiterId id) {
   const Waiter& waiter = *it->second;
   if (!waiter.refusal.ok()) {
     Finish(id, OutcomeUnknown("what the answer depends on is not durable yet"));
+    return;
+  }
+  if (waiter.wait.last > progress_.durable()) {
+    Finish(id, OutcomeUnknown("the write is not durable in the journal yet"));
     return;
   }
   Finish(id, Refuse(Reason::kDurabilityNotReached,

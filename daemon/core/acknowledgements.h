@@ -108,6 +108,7 @@ class Acknowledgements {
   std::vector<Gate> gates_;
   std::vector<Sequence> wanted_;
   std::vector<Answer> answers_;
+  absl::Status journal_failure_;  // OK: it has not failed
   Timeouts timeouts_;
 };
 

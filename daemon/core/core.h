@@ -90,6 +90,8 @@ struct UploadRequest {
   int64_t wait_timeout_ms = 60'000;
   std::optional<uint64_t> size;    // bytes, if known
   std::optional<uint32_t> crc32c;  // of the whole file, if known
+  // How long what is answered before the content came may take; else wait_timeout_ms.
+  std::optional<int64_t> open_timeout_ms;
 };
 
 // Of a target that was detached because the journal was at its cap (journal_full_policy: detach).

@@ -235,6 +235,7 @@ Awaitable<absl::Status> CoreImpl::Drain(int64_t deadline_ms) {
     co_await moved_.WaitFor(env_.clock, left_ns());
   }
   const int64_t lanes_ms = std::max<int64_t>(0, left_ns() / kNsPerMs);
+  Announce();
   for (const auto& lane : lanes_) lane->SendDrain(lanes_ms);
   while (!LanesAreDone() && left_ns() > 0) co_await moved_.WaitFor(env_.clock, left_ns());
   const std::weak_ptr<bool> alive = alive_;

@@ -67,7 +67,11 @@ void CoreImpl::OnMissedChanged(size_t lane) {
 
 absl::Status CoreImpl::TakeLaneMessage(size_t lane, internal::v1::LaneMessage& message) {
   LaneEndpoint& endpoint = *lanes_[lane];
-  if (message.has_hello()) RETURN_IF_ERROR(OnHello(lane, message.hello()));
+  if (message.has_hello()) {
+    const auto hello = endpoint.TakeHello(std::move(*message.mutable_hello()));
+    if (!hello.has_value()) return absl::OkStatus();
+    RETURN_IF_ERROR(OnHello(lane, *hello));
+  }
   if (endpoint.greeted()) {
     RETURN_IF_ERROR(OnProgress(lane, message));
     for (const auto& answer : message.answers()) {

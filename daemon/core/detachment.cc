@@ -10,12 +10,6 @@
 #include "daemon/journal/footer.h"
 
 namespace tandem {
-namespace {
-
-bool IsUserRecord(const RecordHeader& record) { return record.type <= RecordType::kUploadCommit; }
-
-}  // namespace
-
 Detachment::Detachment(Env& env, const CoreOptions& options, Progress& progress,
                        std::vector<std::unique_ptr<LaneEndpoint>>& lanes, Handlers handlers)
     : env_(env),
@@ -63,15 +57,19 @@ void Detachment::Begin(Journal& journal) {
 
 // What was loaded counts when it is durable for sure: only then need the journal keep no more.
 Awaitable<void> Detachment::Confirm(size_t lane) {
+  co_await SyncUntilItHolds(lane, std::nullopt);
+  journal_->SetCheckpoint(progress_.name(lane), progress_.target(lane).needs_above());
+  MaybeRejoin(lane);
+}
+
+Awaitable<void> Detachment::SyncUntilItHolds(size_t lane, std::optional<uint64_t> connection) {
   Member& member = *members_[lane];
-  while (true) {
+  while (!connection.has_value() || member.connection == *connection) {
     const absl::Status synced = co_await member.log.Sync();
-    if (synced.ok()) break;
+    if (synced.ok()) co_return;
     env_.log.Error("missed_paths_not_saved", {{"target", progress_.name(lane)}, {"error", synced}});
     co_await Sleep(env_.clock, kMissedRetryNs);
   }
-  journal_->SetCheckpoint(progress_.name(lane), progress_.target(lane).needs_above());
-  MaybeRejoin(lane);
 }
 
 MissedView Detachment::View(size_t lane) const {
@@ -134,12 +132,7 @@ void Detachment::Detach(size_t lane) {
   member.detached = true;
   member.waits = true;
   target.set_detached(true);
-  if (!member.set.active()) {
-    member.set.set_summary({.since_ms = std::max<int64_t>(1, env_.clock.WallMs()),
-                            .from = target.checkpoint(),
-                            .through = target.checkpoint()});
-    target.SetMissed(member.set.summary());
-  }
+  BeginMissing(lane);
   env_.log.Error("target_detached", {{"target", progress_.name(lane)},
                                      {"checkpoint", target.checkpoint()},
                                      {"pressed", pressed_}});
@@ -147,6 +140,17 @@ void Detachment::Detach(size_t lane) {
   // What it has under way ends with it; only then its successor can say hello.
   lanes_[lane]->Disconnect("detached: the journal is at its cap");
   handlers_.changed(lane);
+}
+
+bool Detachment::BeginMissing(size_t lane) {
+  MissedSet& set = members_[lane]->set;
+  if (set.active()) return false;
+  const Sequence checkpoint = progress_.target(lane).checkpoint();
+  set.set_summary({.since_ms = std::max<int64_t>(1, env_.clock.WallMs()),
+                   .from = checkpoint,
+                   .through = checkpoint});
+  progress_.target(lane).SetMissed(set.summary());
+  return true;
 }
 
 Awaitable<bool> Detachment::BeforeRetire(Sequence, Sequence last, const std::string& footer) {
@@ -177,7 +181,7 @@ absl::Status Detachment::Collect(const std::string& footer, Sequence last) {
   std::vector<Gain> gains(members_.size());
   for (size_t i = 0; i < members_.size(); ++i) gains[i].summary = members_[i]->set.summary();
   const auto visit = [&](const RecordHeader& record, const RecordPlace&) {
-    if (!IsUserRecord(record)) return;
+    if (!IsClientWrite(record.type)) return;
     for (size_t i = 0; i < members_.size(); ++i) {
       if (!members_[i]->detached) continue;
       if (record.sequence <= progress_.target(i).needs_above()) continue;

@@ -77,10 +77,14 @@ class Detachment {
 
   void Consider();
   void Detach(size_t lane);
+  // The target is not complete from now on; false: it was not anyway.
+  bool BeginMissing(size_t lane);
   // A target that has all that this one needs up to `last`, durably.
   [[nodiscard]] bool IsCovered(size_t lane, Sequence last) const;
   absl::Status Collect(const std::string& footer, Sequence last);
   Awaitable<absl::Status> SyncAll();
+  // Or until the lane is not the one of this `connection` any more.
+  Awaitable<void> SyncUntilItHolds(size_t lane, std::optional<uint64_t> connection);
   void MaybeRejoin(size_t lane);
   Awaitable<void> Rejoin(size_t lane);
   Awaitable<void> Confirm(size_t lane);

@@ -66,12 +66,10 @@ void Detachment::MaybeRejoin(size_t lane) {
 Awaitable<void> Detachment::Rejoin(size_t lane) {
   Member& member = *members_[lane];
   const uint64_t connection = member.connection;
-  absl::Status synced;
   do {
     while (appending_) co_await appended_.Wait();
-    synced = co_await member.log.Sync();
-    if (!synced.ok()) co_await Sleep(env_.clock, kMissedRetryNs);
-  } while (member.connection == connection && (appending_ || !synced.ok()));
+    co_await SyncUntilItHolds(lane, connection);
+  } while (member.connection == connection && appending_);
   member.rejoining = false;
   if (member.connection != connection) {
     MaybeRejoin(lane);
@@ -139,12 +137,7 @@ void Detachment::OnMessage(size_t lane, internal::v1::LaneMessage& message) {
 
 void Detachment::OnMissed(size_t lane, const internal::v1::Missed& missed) {
   Member& member = *members_[lane];
-  if (!member.set.active()) {
-    const Sequence checkpoint = progress_.target(lane).checkpoint();
-    member.set.set_summary({.since_ms = std::max<int64_t>(1, env_.clock.WallMs()),
-                            .from = checkpoint,
-                            .through = checkpoint});
-    progress_.target(lane).SetMissed(member.set.summary());
+  if (BeginMissing(lane)) {
     AppendSummary(member.set.summary(), &member.log.noted());
     SendState(lane, /*rejoin=*/false);
     handlers_.changed(lane);
@@ -157,12 +150,7 @@ void Detachment::OnMissed(size_t lane, const internal::v1::Missed& missed) {
 Awaitable<void> Detachment::Note(size_t lane, uint64_t id) {
   Member& member = *members_[lane];
   const uint64_t connection = member.connection;
-  while (member.connection == connection) {
-    const absl::Status synced = co_await member.log.Sync();
-    if (synced.ok()) break;
-    env_.log.Error("missed_paths_not_saved", {{"target", progress_.name(lane)}, {"error", synced}});
-    co_await Sleep(env_.clock, kMissedRetryNs);
-  }
+  co_await SyncUntilItHolds(lane, connection);
   if (member.connection == connection) lanes_[lane]->SendMissedNoted(id);
 }
 

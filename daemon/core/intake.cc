@@ -76,8 +76,11 @@ void Intake::Route(IntakeWrite write) {
   AdvanceIndex();
   if (!write.probe) {
     if (AnswerKnown(write) || JoinWaiting(write)) return;
-    absl::Status fresh =
-        index_.CheckNew(write.request_id, static_cast<uint32_t>(write.operations.size()));
+    // An upload's id was new when it began, and nobody else had it since.
+    absl::Status fresh;
+    if (!write.upload.has_value()) {
+      fresh = index_.CheckNew(write.request_id, static_cast<uint32_t>(write.operations.size()));
+    }
     if (!fresh.ok()) return Refuse(write, std::move(fresh), 0);
     if (reserved_.contains(write.request_id) && !write.upload.has_value()) {
       return Refuse(write, IdReused(), 0);
@@ -125,12 +128,11 @@ bool Intake::AnswerKnown(IntakeWrite& write) {
 bool Intake::JoinWaiting(IntakeWrite& write) {
   const auto it = waiting_ids_.find(write.request_id);
   if (it == waiting_ids_.end()) return false;
-  Waiting& earlier = waiting_.at(it->second);
-  const bool same = earlier.write.digest == write.digest;
-  earlier.joined.emplace_back([this, same, write = std::move(write)](const absl::Status& refusal,
-                                                                     Sequence depends_on) mutable {
-    if (same && !refusal.ok()) {
-      Refuse(write, refusal, depends_on);
+  const bool same = waiting_.at(it->second).write.digest == write.digest;
+  const int64_t deadline_ns = write.deadline_ns;
+  Join(it->second, deadline_ns, [this, same, write = std::move(write)](const Ended& ended) mutable {
+    if (ended.too_late || (same && !ended.refusal.ok())) {
+      Refuse(write, ended.refusal, ended.depends_on);
     } else {
       Route(std::move(write));
     }
@@ -138,10 +140,20 @@ bool Intake::JoinWaiting(IntakeWrite& write) {
   return true;
 }
 
+void Intake::Join(Ticket to, int64_t deadline_ns, absl::AnyInvocable<void(const Ended&)> go_on) {
+  const Ticket ticket = next_ticket_++;
+  waiting_.at(to).joined.push_back(ticket);
+  limits_.Add(deadline_ns, ticket);
+  joiners_[ticket] = {.to = to, .deadline_ns = deadline_ns, .go_on = std::move(go_on)};
+}
+
 bool Intake::Settle(IntakeWrite& write, std::vector<std::string>& unknown, absl::Status& refusal,
                     Sequence& depends_on) {
   if (!write.probe) {
     refusal = journal_->Admit(write.operations.size(), write.bytes, /*internal=*/false);
+    // Others may have been sequenced while this one waited.
+    const auto count = static_cast<uint32_t>(write.operations.size());
+    if (refusal.ok()) refusal = index_.CheckRoom(count);
     if (!refusal.ok()) {
       Refuse(write, refusal, 0);
       return true;
@@ -241,13 +253,13 @@ void Intake::Retry(Ticket ticket) {
   absl::Status refusal;
   Sequence depends_on = 0;
   if (Settle(it->second.write, unknown, refusal, depends_on)) {
-    Leave(ticket, refusal, depends_on);
+    Leave(ticket, {.refusal = refusal, .depends_on = depends_on});
     return;
   }
   for (const std::string& path : unknown) questions_.Need(path, ticket);
 }
 
-void Intake::Leave(Ticket ticket, const absl::Status& refusal, Sequence depends_on) {
+void Intake::Leave(Ticket ticket, const Ended& ended) {
   auto node = waiting_.extract(ticket);
   Waiting& gone = node.mapped();
   questions_.Drop(ticket);
@@ -255,10 +267,12 @@ void Intake::Leave(Ticket ticket, const absl::Status& refusal, Sequence depends_
   if (!gone.write.probe) waiting_ids_.erase(gone.write.request_id);
   for (const Ticket free : queue_.Remove(ticket)) ready_.push_back(free);
   for (const std::string& path : gone.paths) states_.Release(path);
-  for (auto& joined : gone.joined) {
-    rejoining_.emplace_back([joined = std::move(joined), refusal, depends_on]() mutable {
-      joined(refusal, depends_on);
-    });
+  for (const Ticket joined : gone.joined) {
+    auto joiner = joiners_.extract(joined);
+    if (joiner.empty()) continue;  // it came to its own deadline
+    limits_.Remove(joiner.mapped().deadline_ns, joined);
+    rejoining_.emplace_back(
+        [go_on = std::move(joiner.mapped().go_on), ended]() mutable { go_on(ended); });
   }
 }
 
@@ -266,13 +280,26 @@ void Intake::RefuseWaiting(Ticket ticket, absl::Status refusal) {
   const auto it = waiting_.find(ticket);
   if (it == waiting_.end()) return;
   Refuse(it->second.write, refusal, 0);
-  Leave(ticket, refusal, 0);
+  Leave(ticket, {.refusal = std::move(refusal)});
 }
 
 void Intake::OnLimit(Ticket ticket) {
-  RefuseWaiting(ticket, tandem::Refuse(Reason::kPathStateUnknown,
-                                       "no target could tell in time what is at the path",
-                                       {.retry_after_ms = kPathStateRetryMs}));
+  if (auto joiner = joiners_.extract(ticket); !joiner.empty()) {
+    // The attempt that it joined goes on.
+    joiner.mapped().go_on({.refusal = tandem::Refuse(Reason::kOutcomeUnknown,
+                                                     "an earlier attempt still waits for what a "
+                                                     "target says of the path",
+                                                     {.retry_after_ms = kPathStateRetryMs}),
+                           .too_late = true});
+  } else if (const auto it = waiting_.find(ticket); it != waiting_.end()) {
+    const absl::Status refusal = tandem::Refuse(Reason::kPathStateUnknown,
+                                                "no target could tell in time what is at the path",
+                                                {.retry_after_ms = kPathStateRetryMs});
+    // Who joined an attempt of less patience tries for itself.
+    const bool impatient = it->second.limit_ns == it->second.write.deadline_ns;
+    Refuse(it->second.write, refusal, 0);
+    Leave(ticket, impatient ? Ended{} : Ended{.refusal = refusal});
+  }
   RunReady();
 }
 

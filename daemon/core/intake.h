@@ -61,11 +61,13 @@ class Intake {
   [[nodiscard]] Sequence wanted(size_t target) const { return acknowledgements_.wanted(target); }
   absl::StatusOr<WriteInfo> GetWrite(const WriteKey& key);
 
-  // For an upload that begins: answers from an earlier attempt that committed, if there was one
-  // (true; `done` is taken then), or refuses (true). Otherwise the id belongs to the upload until
-  // ReleaseId.
-  bool ReserveId(const UploadRequest& request, int64_t deadline_ns, WriteDone& done);
+  // For an upload that begins. kAnswered: refused, or answered from an earlier attempt that
+  // committed; `done` is taken. kKnown: there was one, and only the content can tell whether this
+  // is the same. kReserved: the id belongs to the upload until ReleaseId.
+  enum class Reserved { kAnswered, kKnown, kReserved };
+  Reserved ReserveId(const UploadRequest& request, int64_t deadline_ns, WriteDone& done);
   void ReleaseId(const Uuid& id) { reserved_.erase(id); }
+  [[nodiscard]] bool Knows(const Uuid& id) const { return index_.Find(id) != nullptr; }
 
   // A record that is no client's write: a chunk (`internal` false) or what frees room. The refusal
   // of Journal::Admit, or its sequence.
@@ -102,17 +104,29 @@ class Intake {
   void AnswerLater(WriteDone done, absl::StatusOr<WriteReply> reply);
 
  private:
+  // What became of an attempt that others joined: it is sequenced, it is refused with this once
+  // `depends_on` is durable, or whoever joined ran out of time before that.
+  struct Ended {
+    absl::Status refusal;
+    Sequence depends_on = 0;
+    bool too_late = false;
+  };
+  struct Joiner {
+    Ticket to = 0;  // the attempt
+    int64_t deadline_ns = 0;
+    absl::AnyInvocable<void(const Ended&)> go_on;
+  };
   struct Waiting {
     IntakeWrite write;
     std::vector<std::string> paths;  // kept apart: sequencing takes the operations over
     int64_t limit_ns = 0;            // for what lanes have to say
-    // Called after it left: sequenced, or refused with this once `depends_on` is durable.
-    std::vector<absl::AnyInvocable<void(const absl::Status& refusal, Sequence depends_on)>> joined;
+    std::vector<Ticket> joined;
   };
 
   void Route(IntakeWrite write);
   bool AnswerKnown(IntakeWrite& write);
   bool JoinWaiting(IntakeWrite& write);
+  void Join(Ticket to, int64_t deadline_ns, absl::AnyInvocable<void(const Ended&)> go_on);
   // Sequenced or refused: true. Otherwise lanes have to be asked about `unknown`.
   bool Settle(IntakeWrite& write, std::vector<std::string>& unknown, absl::Status& refusal,
               Sequence& depends_on);
@@ -124,7 +138,8 @@ class Intake {
   void SettleStates();
   void Enqueue(IntakeWrite write, const std::vector<std::string>& unknown);
   void Retry(Ticket ticket);
-  void Leave(Ticket ticket, const absl::Status& refusal, Sequence depends_on);
+  // `ended`: for those who joined it.
+  void Leave(Ticket ticket, const Ended& ended);
   void RefuseWaiting(Ticket ticket, absl::Status refusal);
   void OnLimit(Ticket ticket);
   void RunReady();
@@ -154,6 +169,7 @@ class Intake {
   int64_t run_at_start_ms_ = 0;
   Ticket next_ticket_ = 1;
   absl::btree_map<Ticket, Waiting> waiting_;
+  absl::btree_map<Ticket, Joiner> joiners_;
   absl::flat_hash_map<Uuid, Ticket> waiting_ids_;
   absl::flat_hash_set<Uuid> reserved_;
   std::deque<Ticket> ready_;

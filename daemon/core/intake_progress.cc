@@ -13,8 +13,6 @@ namespace {
 constexpr int64_t kRpoLookNs = 50 * kNsPerMs;
 constexpr int64_t kBeginningRetryMs = 100;
 
-bool IsUserRecord(RecordType type) { return type <= RecordType::kUploadCommit; }
-
 // The first component that is no directory, or the path itself: what is parked on it, above it or
 // beneath it would have made something else of it, for the path too.
 absl::string_view DecidingPart(absl::string_view path, const internal::v1::PathAnswer& answer) {
@@ -44,7 +42,7 @@ absl::Status NotFound() {
 
 void Intake::Recover(const RecordHeader& record, bool kept) {
   if (record.type == RecordType::kDurableMark) return;
-  const bool user = IsUserRecord(record.type);
+  const bool user = IsClientWrite(record.type);
   if (user) index_.Add(record);
   if (!kept) return;
   const bool upload = record.type == RecordType::kUploadCommit;
@@ -110,13 +108,13 @@ void Intake::WaitDurable(WriteKey key, Level level, int64_t deadline_ns, WriteDo
   }
   if (const Uuid* id = std::get_if<Uuid>(&key)) {
     if (const auto it = waiting_ids_.find(*id); it != waiting_ids_.end()) {
-      waiting_.at(it->second)
-          .joined.emplace_back([this, key, level, deadline_ns, done = std::move(done)](
-                                   const absl::Status&, Sequence) mutable {
+      return Join(
+          it->second, deadline_ns,
+          [this, key, level, deadline_ns, done = std::move(done)](const Ended& ended) mutable {
+            if (ended.too_late) return AnswerLater(std::move(done), ended.refusal);
             budget_.Answered();
             WaitDurable(key, level, deadline_ns, std::move(done));
           });
-      return;
     }
   }
   const IndexedRequest* known = Find(key);
@@ -142,19 +140,20 @@ absl::StatusOr<WriteInfo> Intake::GetWrite(const WriteKey& key) {
   return info;
 }
 
-bool Intake::ReserveId(const UploadRequest& request, int64_t deadline_ns, WriteDone& done) {
+Intake::Reserved Intake::ReserveId(const UploadRequest& request, int64_t deadline_ns,
+                                   WriteDone& done) {
   IntakeWrite write;  // only to be answered
   write.deadline_ns = deadline_ns;
   write.request_id = request.request_id;
   const auto refuse = [&](absl::Status refusal, Sequence depends_on) {
     write.done = std::move(done);
     Refuse(write, std::move(refusal), depends_on);
-    return true;
+    return Reserved::kAnswered;
   };
   if (absl::Status status = budget_.Take(0); !status.ok()) {
     boost::asio::post(env_.executor,
                       [done = std::move(done), status]() mutable { done(std::move(status)); });
-    return true;
+    return Reserved::kAnswered;
   }
   AdvanceIndex();
   const auto reused = [] {
@@ -168,6 +167,10 @@ bool Intake::ReserveId(const UploadRequest& request, int64_t deadline_ns, WriteD
         request.crc32c.value_or(result.crc32c) != result.crc32c) {
       return refuse(reused(), known->last());
     }
+    if (!request.size.has_value() || !request.crc32c.has_value()) {
+      budget_.Answered();
+      return Reserved::kKnown;
+    }
     acknowledgements_.Add({.first = known->first,
                            .last = known->last(),
                            .level = request.level,
@@ -176,7 +179,7 @@ bool Intake::ReserveId(const UploadRequest& request, int64_t deadline_ns, WriteD
                            .results = known->Results(),
                            .earlier_attempt = true,
                            .done = std::move(done)});
-    return true;
+    return Reserved::kAnswered;
   }
   if (waiting_ids_.contains(request.request_id)) return refuse(reused(), 0);
   if (reserved_.contains(request.request_id)) {
@@ -189,7 +192,7 @@ bool Intake::ReserveId(const UploadRequest& request, int64_t deadline_ns, WriteD
   }
   budget_.Answered();  // it takes its place again when it asks for the path
   reserved_.insert(request.request_id);
-  return false;
+  return Reserved::kReserved;
 }
 
 absl::StatusOr<Sequence> Intake::AppendOwn(Record record, bool internal) {

@@ -11,6 +11,7 @@ namespace {
 
 constexpr int64_t kSampleMs = 10;
 constexpr size_t kMaxSamples = 65'536;
+constexpr size_t kMaxOthers = 65'536;
 
 }  // namespace
 
@@ -21,18 +22,35 @@ void LagIndex::Add(Sequence sequence, int64_t time_ms, uint64_t bytes, bool user
     samples_.push_back({sequence, time_ms, bytes_});
     if (samples_.size() > kMaxSamples) ThinOut();
   }
-  if (!user) {
-    if (!others_.empty() && others_.back().last + 1 == sequence) {
-      others_.back().last = sequence;
-    } else {
-      const uint64_t before =
-          others_.empty() ? 0
-                          : others_.back().before + others_.back().last - others_.back().first + 1;
-      others_.push_back({sequence, sequence, before});
-    }
-  }
+  if (!user) AddOther(sequence);
   newest_ = sequence;
   bytes_ += bytes;
+}
+
+void LagIndex::AddOther(Sequence sequence) {
+  if (!others_.empty() && others_.back().last + 1 == sequence) {
+    others_.back().last = sequence;
+    ++others_.back().count;
+    return;
+  }
+  const uint64_t before = others_.empty() ? 0 : others_.back().before + others_.back().count;
+  others_.push_back({.first = sequence, .last = sequence, .before = before, .count = 1});
+  if (others_.size() > kMaxOthers) ThinOutOthers();
+}
+
+// The older half, in pairs: near the end, where a target is that has nearly everything, all is
+// exact.
+void LagIndex::ThinOutOthers() {
+  std::deque<Other> kept;
+  const size_t half = others_.size() / 2;
+  for (size_t i = 0; i < others_.size(); ++i) {
+    kept.push_back(others_[i]);
+    if (i + 1 >= half) continue;
+    const Other& next = others_[++i];
+    kept.back().last = next.last;
+    kept.back().count += next.count;
+  }
+  others_ = std::move(kept);
 }
 
 // Every second one goes; what is left is further apart, and so are the new ones.
@@ -63,7 +81,11 @@ uint64_t LagIndex::OthersUpTo(Sequence sequence) const {
                        [](Sequence value, const Other& other) { return value < other.first; });
   if (it == others_.begin()) return others_.empty() ? 0 : others_.front().before;
   const Other& other = *std::prev(it);
-  return other.before + std::min(sequence, other.last) - other.first + 1;
+  if (sequence >= other.last) return other.before + other.count;
+  // Spread evenly.
+  const double share = static_cast<double>(sequence - other.first + 1) /
+                       static_cast<double>(other.last - other.first + 1);
+  return other.before + static_cast<uint64_t>(share * static_cast<double>(other.count));
 }
 
 uint64_t LagIndex::UserRecords(Sequence first, Sequence last) const {
@@ -76,7 +98,9 @@ Sequence LagIndex::NextUser(Sequence sequence) const {
       std::upper_bound(others_.begin(), others_.end(), sequence,
                        [](Sequence value, const Other& other) { return value < other.first; });
   if (it == others_.begin()) return sequence;
-  return std::max(sequence, std::prev(it)->last + 1);
+  const Other& other = *std::prev(it);
+  if (other.count < other.last - other.first + 1) return sequence;
+  return std::max(sequence, other.last + 1);
 }
 
 // Between two samples the bytes are taken as spread evenly.

@@ -22,7 +22,8 @@ class LagIndex {
 
   // When the record came, or up to one sample's distance before it; 0 if it is unknown.
   [[nodiscard]] int64_t TimeMs(Sequence sequence) const;
-  // How many records in first..last are writes of clients. Exact.
+  // How many records in first..last are writes of clients. Exact but far from the end, where runs
+  // of others were put together.
   [[nodiscard]] uint64_t UserRecords(Sequence first, Sequence last) const;
   // The first such record at or after `sequence`; may be beyond the last one there is.
   [[nodiscard]] Sequence NextUser(Sequence sequence) const;
@@ -30,6 +31,7 @@ class LagIndex {
   [[nodiscard]] uint64_t Bytes(Sequence first, Sequence last) const;
   [[nodiscard]] Sequence newest() const { return newest_; }
   [[nodiscard]] size_t samples() const { return samples_.size(); }
+  [[nodiscard]] size_t runs() const { return others_.size(); }
 
  private:
   struct Sample {
@@ -41,9 +43,12 @@ class LagIndex {
     Sequence first = 0;
     Sequence last = 0;
     uint64_t before = 0;  // how many such records are in the runs before
+    uint64_t count = 0;   // and in this one; fewer than it is long: clients' writes lie in between
   };
 
   void ThinOut();
+  void AddOther(Sequence sequence);
+  void ThinOutOthers();
   [[nodiscard]] uint64_t BytesUpTo(Sequence sequence) const;
   [[nodiscard]] uint64_t OthersUpTo(Sequence sequence) const;
 

@@ -1,10 +1,12 @@
 #include "daemon/core/lane_endpoint.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace tandem {
 namespace {
 
+using internal::v1::LaneHello;
 using internal::v1::LaneStatus;
 
 // A lane says how it is five times a second.
@@ -74,6 +76,7 @@ void LaneEndpoint::DropChannel() {
   next_.Clear();
   pending_ = false;
   greeted_ = false;
+  hello_.reset();
   drained_ = false;
   outstanding_.clear();
   if (channel_ == nullptr) return;
@@ -226,6 +229,17 @@ bool LaneEndpoint::Changed() {
   shown_health_ = now.health();
   shown_reason_ = now.reason();
   return true;
+}
+
+std::optional<LaneHello> LaneEndpoint::TakeHello(LaneHello part) {
+  const bool more = part.more();
+  if (!hello_.has_value()) {
+    hello_ = std::move(part);
+  } else {
+    for (auto& parked : *part.mutable_parked()) *hello_->add_parked() = std::move(parked);
+  }
+  if (more) return std::nullopt;
+  return std::exchange(hello_, std::nullopt);
 }
 
 void LaneEndpoint::OnHello(const internal::v1::LaneHello& hello) {

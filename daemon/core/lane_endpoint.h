@@ -61,6 +61,8 @@ class LaneEndpoint {
   [[nodiscard]] bool Changed();
   void OnStatus(const internal::v1::LaneStatus& status);
   void OnHello(const internal::v1::LaneHello& hello);
+  // A part of a hello: all of it, once this is the last part.
+  std::optional<internal::v1::LaneHello> TakeHello(internal::v1::LaneHello part);
   void OnAnswer(uint64_t question) { outstanding_.erase(question); }
   void OnDrained() { drained_ = true; }
 
@@ -82,8 +84,9 @@ class LaneEndpoint {
   Handlers handlers_;
   std::unique_ptr<LaneChannel> channel_;
   internal::v1::CoreMessage next_;
-  bool pending_ = false;  // `next_` has something
-  bool greeted_ = false;  // since it attached
+  bool pending_ = false;                          // `next_` has something
+  bool greeted_ = false;                          // since it attached
+  std::optional<internal::v1::LaneHello> hello_;  // the parts that came
   bool drained_ = false;
   bool posted_ = false;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

@@ -124,6 +124,10 @@ absl::Status RequestIndex::CheckNew(const Uuid& id, uint32_t count) const {
                   "request ids made at that time are forgotten: whether this one was applied is "
                   "not known any more");
   }
+  return CheckRoom(count);
+}
+
+absl::Status RequestIndex::CheckRoom(uint32_t count) const {
   // Those of version 7 make room; the others are owed the whole window.
   if (other_.operations + count > max_operations_) {
     return Refuse(Reason::kRequestIdsFull, "too many request ids that are not version 7 UUIDs",

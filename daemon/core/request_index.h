@@ -79,6 +79,8 @@ class RequestIndex {
   // OK if a request that is not known is new for certain and `count` results find room.
   // REQUEST_ID_EXPIRED, REQUEST_IDS_FULL.
   [[nodiscard]] absl::Status CheckNew(const Uuid& id, uint32_t count) const;
+  // Of these only whether they find room: right before Add.
+  [[nodiscard]] absl::Status CheckRoom(uint32_t count) const;
 
   // Forgets what is out of the window. A version 7 id is kept longer while the wall clock, at
   // `wall_ms`, is not far enough beyond the time when the id says that it was made: after the

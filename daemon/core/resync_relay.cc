@@ -1,9 +1,15 @@
 #include "daemon/core/resync_relay.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
 namespace tandem {
+namespace {
+
+constexpr int64_t kMaxUnanswered = 24;
+
+}  // namespace
 
 using internal::v1::SourceAnswer;
 using internal::v1::SourceQuery;
@@ -19,9 +25,15 @@ void ResyncRelay::Refuse(size_t lane, uint64_t id, const char* why) {
 std::optional<size_t> ResyncRelay::NextSource(size_t asker) {
   for (size_t i = 0; i < lanes_.size(); ++i) {
     turn_ = (turn_ + 1) % lanes_.size();
-    if (turn_ != asker && may_serve_(turn_)) return turn_;
+    if (turn_ != asker && may_serve_(turn_) && !IsBusy(turn_)) return turn_;
   }
   return std::nullopt;
+}
+
+bool ResyncRelay::IsBusy(size_t source) const {
+  return std::count_if(asked_.begin(), asked_.end(), [source](const auto& entry) {
+           return entry.second.source == source;
+         }) >= kMaxUnanswered;
 }
 
 void ResyncRelay::OnQuery(size_t lane, SourceQuery query) {
@@ -44,6 +56,7 @@ void ResyncRelay::OnQuery(size_t lane, SourceQuery query) {
       sessions_.erase(session);
       return Close(query.session(), asked.source);
     }
+    if (IsBusy(asked.source)) return Refuse(lane, id, "the source does not answer");
   }
   query.set_id(own_id);
   if (!lanes_[asked.source]->SendSourceQuery(std::move(query))) {
@@ -66,9 +79,8 @@ void ResyncRelay::OnAnswer(size_t lane, SourceAnswer answer) {
   if (asked == asked_.end() || asked->second.source != lane) return;
   const Asked to = asked->second;
   asked_.erase(asked);
-  if (to.opens != 0 && answer.trouble() != internal::v1::SOURCE_TROUBLE_UNSPECIFIED) {
-    sessions_.erase(to.opens);
-  }
+  // Most answers say all there is: then nothing is open.
+  if (to.opens != 0 && answer.session() != to.opens) sessions_.erase(to.opens);
   answer.set_id(to.id);
   lanes_[to.asker]->SendSourceAnswer(std::move(answer));
 }

@@ -44,6 +44,8 @@ class ResyncRelay {
   void Close(uint64_t session, size_t source);
   // The next that may serve, in turn: one that hangs is not asked for ever.
   [[nodiscard]] std::optional<size_t> NextSource(size_t asker);
+  // It hangs, or is slow: what it was asked and has not answered is not for ever added to.
+  [[nodiscard]] bool IsBusy(size_t source) const;
 
   std::vector<std::unique_ptr<LaneEndpoint>>& lanes_;
   std::function<bool(size_t)> may_serve_;

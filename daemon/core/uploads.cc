@@ -19,14 +19,11 @@ constexpr size_t kMaxChunkBytes = 256 * 1024;
 // Of one upload, not durable yet: back-pressure for the caller.
 constexpr size_t kMaxChunksInFlight = 4;
 constexpr int64_t kUploadsFullRetryMs = 1'000;
+constexpr int64_t kPumpRetryNs = 20 * kNsPerMs;
 
 size_t ChunkBytes(const CoreOptions& options) {
   const uint64_t limit = std::min<uint64_t>(kMaxChunkBytes, options.journal.group_bytes);
   return std::max<size_t>(kDigestBytes, limit / kDigestBytes * kDigestBytes);
-}
-
-absl::Status NotOpen() {
-  return Refuse(Reason::kUploadAborted, "the upload is not open (any more)");
 }
 
 }  // namespace
@@ -44,7 +41,8 @@ Uploads::Uploads(Env& env, const CoreOptions& options, Intake& intake, const Pro
       }) {}
 
 void Uploads::Open(UploadRequest request, Opened opened) {
-  const int64_t deadline_ns = intake_.DeadlineNs(request.wait_timeout_ms);
+  const int64_t deadline_ns =
+      intake_.DeadlineNs(request.open_timeout_ms.value_or(request.wait_timeout_ms));
   if (const auto id = FindOpen(request.request_id); id.has_value()) {
     if (uploads_.at(*id)->committing) {
       // The earlier attempt is as good as there: a retry finds it in the index.
@@ -61,13 +59,19 @@ void Uploads::Open(UploadRequest request, Opened opened) {
     if (!reply.ok()) return (*caller)(std::move(reply).status());
     (*caller)(std::variant<UploadId, WriteReply>(*std::move(reply)));
   };
-  if (intake_.ReserveId(request, deadline_ns, early)) return;
+  const Intake::Reserved reserved = intake_.ReserveId(request, deadline_ns, early);
+  if (reserved == Intake::Reserved::kAnswered) return;
   if (uploads_.size() + opening_ >= options_.max_open_uploads || !PayAborts()) {
-    intake_.ReleaseId(request.request_id);
+    if (reserved == Intake::Reserved::kReserved) intake_.ReleaseId(request.request_id);
     boost::asio::post(env_.executor, [caller] {
       (*caller)(Refuse(Reason::kUploadsFull, "too many uploads are open",
                        {.retry_after_ms = kUploadsFullRetryMs}));
     });
+    return;
+  }
+  if (reserved == Intake::Reserved::kKnown) {
+    const UploadId id = Register(std::move(request), /*known=*/true);
+    boost::asio::post(env_.executor, [caller, id] { (*caller)(id); });
     return;
   }
   // Would the commit be possible as things are now? Then nothing is sent in vain.
@@ -85,14 +89,15 @@ void Uploads::Open(UploadRequest request, Opened opened) {
                 request = std::move(request)](const absl::StatusOr<WriteReply>& reply) mutable {
     if (alive.expired()) return;
     --opening_;
-    if (reply.ok() && stopped_.ok()) return (*caller)(Register(std::move(request)));
+    if (reply.ok() && stopped_.ok())
+      return (*caller)(Register(std::move(request), /*known=*/false));
     intake_.ReleaseId(request.request_id);
     (*caller)(reply.ok() ? stopped_ : reply.status());
   };
   intake_.Submit(std::move(probe));
 }
 
-UploadId Uploads::Register(UploadRequest request) {
+UploadId Uploads::Register(UploadRequest request, bool known) {
   const UploadId id = next_id_++;
   auto upload = std::make_unique<Upload>();
   upload->deadline_ns = intake_.DeadlineNs(options_.upload_lifetime_ms);
@@ -101,6 +106,7 @@ UploadId Uploads::Register(UploadRequest request) {
   upload->digester.AddNumber(request.mode);
   upload->digester.AddNumber(request.if_absent ? 1 : 0);
   upload->request = std::move(request);
+  upload->known = known;
   lifetimes_.Add(upload->deadline_ns, id);
   uploads_.emplace(id, std::move(upload));
   return id;
@@ -124,7 +130,7 @@ absl::Status Uploads::CheckPiece(const Upload& upload, const std::string& data) 
     return Refuse(Reason::kUploadSizeMismatch, "more came than the upload's size says");
   }
   // Together they leave room for everything else.
-  if (open_bytes_ + data.size() > options_.journal.max_bytes / 2) {
+  if (!upload.known && open_bytes_ + data.size() > options_.journal.max_bytes / 2) {
     return Refuse(Reason::kUploadsFull, "the open uploads take too much of the journal",
                   {.retry_after_ms = kUploadsFullRetryMs});
   }
@@ -133,7 +139,7 @@ absl::Status Uploads::CheckPiece(const Upload& upload, const std::string& data) 
 
 void Uploads::AddChunk(UploadId id, std::string data, ChunkDone done) {
   const auto it = uploads_.find(id);
-  if (it == uploads_.end()) return Later(std::move(done), NotOpen());
+  if (it == uploads_.end()) return Later(std::move(done), WhyNotOpen());
   Upload& upload = *it->second;
   if (upload.chunk_done != nullptr || upload.committing) {
     return Later(std::move(done),
@@ -142,7 +148,7 @@ void Uploads::AddChunk(UploadId id, std::string data, ChunkDone done) {
   upload.chunk_done = std::move(done);
   if (absl::Status status = CheckPiece(upload, data); !status.ok()) return Fail(id, status);
   upload.size += data.size();
-  open_bytes_ += data.size();
+  if (!upload.known) open_bytes_ += data.size();
   upload.crc32c = Crc32c(data, upload.crc32c);
   upload.buffer.append(data);
   Pump(id);
@@ -151,7 +157,8 @@ void Uploads::AddChunk(UploadId id, std::string data, ChunkDone done) {
 void Uploads::Commit(UploadId id, WriteDone done) {
   const auto it = uploads_.find(id);
   if (it == uploads_.end() || it->second->committing) {
-    boost::asio::post(env_.executor, [done = std::move(done)]() mutable { done(NotOpen()); });
+    boost::asio::post(env_.executor,
+                      [done = std::move(done), why = WhyNotOpen()]() mutable { done(why); });
     return;
   }
   Upload& upload = *it->second;
@@ -186,15 +193,24 @@ void Uploads::AbortAll(const absl::Status& why) {
   for (const UploadId id : ids) Fail(id, why);
 }
 
+absl::Status Uploads::WhyNotOpen() const {
+  if (!stopped_.ok()) return stopped_;
+  return Refuse(Reason::kUploadAborted, "the upload is not open (any more)");
+}
+
 void Uploads::Pump(UploadId id) {
   Upload& upload = *uploads_.at(id);
+  if (upload.known) return Compare(id, upload);
   size_t taken = 0;
   while (upload.chunks.size() - upload.placed < kMaxChunksInFlight) {
     const size_t left = upload.buffer.size() - taken;
     if (left == 0 || (left < chunk_bytes_ && !upload.committing)) break;
     const size_t length = std::min(left, chunk_bytes_);
     const absl::Status status = AppendChunk(upload, upload.buffer.substr(taken, length));
-    if (ReasonOf(status) == Reason::kQueueFull) break;
+    if (ReasonOf(status) == Reason::kQueueFull) {
+      PumpSoon();
+      break;
+    }
     if (!status.ok()) return Fail(id, status);
     taken += length;
   }
@@ -207,6 +223,48 @@ void Uploads::Pump(UploadId id) {
   if (upload.committing && upload.buffer.empty() && upload.placed == upload.chunks.size()) {
     FinishCommit(id, upload);
   }
+}
+
+void Uploads::PumpSoon() {
+  if (std::exchange(pumping_soon_, true)) return;
+  Spawn(env_.executor, PumpLater(this, alive_));
+}
+
+Awaitable<void> Uploads::PumpLater(Uploads* uploads, std::weak_ptr<bool> alive) {
+  co_await Sleep(uploads->env_.clock, kPumpRetryNs);
+  if (alive.expired()) co_return;
+  uploads->pumping_soon_ = false;
+  uploads->PumpAll();
+}
+
+void Uploads::PumpAll() {
+  std::vector<UploadId> ids;
+  for (const auto& [id, upload] : uploads_) {
+    if (!upload->sequencing) ids.push_back(id);
+  }
+  for (const UploadId id : ids) {
+    if (uploads_.contains(id)) Pump(id);
+  }
+}
+
+void Uploads::Compare(UploadId id, Upload& upload) {
+  size_t taken = 0;
+  for (size_t left = upload.buffer.size(); left > 0; left = upload.buffer.size() - taken) {
+    if (left < kDigestBytes && !upload.committing) break;
+    const size_t length = std::min(left, kDigestBytes);
+    upload.digester.AddBytes(absl::string_view(upload.buffer).substr(taken, length));
+    taken += length;
+  }
+  upload.buffer.erase(0, taken);
+  if (upload.chunk_done != nullptr) {
+    Later(std::exchange(upload.chunk_done, nullptr), absl::OkStatus());
+  }
+  if (!upload.committing) return;
+  if (!intake_.Knows(upload.request.request_id)) {
+    return Fail(id, Refuse(Reason::kOutcomeUnknown, "the earlier attempt was forgotten meanwhile",
+                           {.retry_after_ms = kUploadsFullRetryMs}));
+  }
+  FinishCommit(id, upload);
 }
 
 absl::Status Uploads::AppendChunk(Upload& upload, std::string data) {

@@ -65,12 +65,20 @@ class Uploads {
     int64_t deadline_ns = 0;  // of its life; once it is committed, of the caller's patience
     bool committing = false;
     bool sequencing = false;  // the commit is with intake
+    // An earlier attempt committed it: nothing is journaled, what comes is only compared with that.
+    bool known = false;
   };
 
-  UploadId Register(UploadRequest request);
+  UploadId Register(UploadRequest request, bool known);
   [[nodiscard]] absl::Status CheckPiece(const Upload& upload, const std::string& data) const;
   // Journals what can be journaled, answers who waits for that.
   void Pump(UploadId id);
+  void PumpAll();
+  // When the journal took nothing and nothing is under way that would come back.
+  void PumpSoon();
+  static Awaitable<void> PumpLater(Uploads* uploads, std::weak_ptr<bool> alive);
+  // As Pump, of one that is known.
+  void Compare(UploadId id, Upload& upload);
   absl::Status AppendChunk(Upload& upload, std::string data);
   absl::Status CollectPlaces(Upload& upload);
   void FinishCommit(UploadId id, Upload& upload);
@@ -81,6 +89,7 @@ class Uploads {
   // False while the journal takes none: they are tried again when it moves on.
   bool PayAborts();
   void UpdatePin();
+  [[nodiscard]] absl::Status WhyNotOpen() const;
   [[nodiscard]] std::optional<UploadId> FindOpen(const Uuid& request_id) const;
   void Later(ChunkDone done, absl::Status status);
   [[nodiscard]] static Record AbortOf(const Uuid& request_id, const std::string& path);
@@ -100,6 +109,7 @@ class Uploads {
   std::vector<Record> owed_aborts_;
   Sequence pin_ = 0;
   absl::Status stopped_;  // not OK: no upload begins any more
+  bool pumping_soon_ = false;
   Timeouts lifetimes_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

@@ -81,7 +81,7 @@ void Uploads::Forget(UploadId id) {
   const auto it = uploads_.find(id);
   intake_.ReleaseId(it->second->request.request_id);
   lifetimes_.Remove(it->second->deadline_ns, id);
-  open_bytes_ -= it->second->size;
+  if (!it->second->known) open_bytes_ -= it->second->size;
   uploads_.erase(it);
 }
 

@@ -24,7 +24,7 @@ std::optional<int64_t> IdTimeOf(const Uuid& id, int64_t wall_ms) {
 }
 
 void NoteId(const RecordHeader& record, IdTimes* times) {
-  if (record.type > RecordType::kUploadCommit) return;
+  if (!IsClientWrite(record.type)) return;
   if (const auto made_ms = IdTimeOf(record.request_id, record.wall_time_ms)) times->Add(*made_ms);
 }
 

@@ -110,9 +110,10 @@ class Opener {
                            .segment_bytes = options_.segment_bytes,
                            .writer = options_.writer.empty() ? manifest->writer : options_.writer};
     absl::Status written = co_await WriteManifest(env_.files, files_.directory, current);
-    if (IsNoRoom(written)) {
-      const bool freed = co_await impl_->pool().GiveUpReserve();
-      if (freed) written = co_await WriteManifest(env_.files, files_.directory, current);
+    while (IsNoRoom(written)) {
+      const bool freed = co_await impl_->pool().SpendReserve(0);
+      if (!freed) break;
+      written = co_await WriteManifest(env_.files, files_.directory, current);
     }
     if (!written.ok()) co_return written;
     std::string owner = options_.owner.empty() ? ThisProcess() : options_.owner;
@@ -161,11 +162,12 @@ class Opener {
     for (const KeptFooter& footer : found.footers) set.AddFooter(footer);
     // The files are the journal's from here on only if all goes well.
     auto impl = std::make_shared<JournalImpl>(env_, options_, files_, std::move(set));
-    impl->pool().Adopt(std::move(found.ready), found.next_number, found.reserve);
+    impl->pool().Adopt(std::move(found.ready), found.next_number, found.reserve_bytes);
     absl::StatusOr<SegmentPool::Taken> taken = co_await impl->pool().Take(header, found.again);
-    if (IsNoRoom(taken.status())) {
-      const bool freed = co_await impl->pool().GiveUpReserve();
-      if (freed) taken = co_await impl->pool().Take(header, found.again);
+    while (IsNoRoom(taken.status())) {
+      const bool freed = co_await impl->pool().SpendReserve(found.again.size());
+      if (!freed) break;
+      taken = co_await impl->pool().Take(header, found.again);
     }
     if (!taken.ok()) co_return taken.status();
     files_.active = taken->file;

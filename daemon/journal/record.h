@@ -29,6 +29,11 @@ enum class RecordType : uint8_t {
   kDurableMark = 48,
 };
 
+// A client's write, as opposed to pieces of uploads and what the journal needs itself.
+[[nodiscard]] inline bool IsClientWrite(RecordType type) {
+  return type <= RecordType::kUploadCommit;
+}
+
 // Flags, on disk.
 inline constexpr uint8_t kRecordBatchMore = 1;   // more records of the same batch follow
 inline constexpr uint8_t kRecordBatchLater = 2;  // not the first record of its batch

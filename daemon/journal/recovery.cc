@@ -82,7 +82,7 @@ Awaitable<absl::Status> Recovery::ReadNames() {
         CO_RETURN_IF_ERROR(co_await KeepFree(name));
         break;
       case SegmentFile::kReserve:
-        result_.reserve = true;
+        CO_RETURN_IF_ERROR(co_await KeepReserve(name));
         break;
       case SegmentFile::kNew:
         result_.next_number = std::max(result_.next_number, parsed->number + 1);
@@ -110,6 +110,12 @@ Awaitable<absl::Status> Recovery::KeepFree(const std::string& name) {
   const absl::StatusOr<FileStat> stat = co_await env_.files.Stat(directory_, name);
   const bool fits = stat.ok() && stat->size == options_.segment_bytes;
   (fits && result_.ready.size() < 2 ? result_.ready : leftovers_).push_back(name);
+  co_return absl::OkStatus();
+}
+
+Awaitable<absl::Status> Recovery::KeepReserve(const std::string& name) {
+  CO_ASSIGN_OR_RETURN(const FileStat stat, co_await env_.files.Stat(directory_, name));
+  result_.reserve_bytes = stat.size;
   co_return absl::OkStatus();
 }
 

@@ -35,7 +35,7 @@ struct RecoveredJournal {
   std::vector<KeptSegment> segments;  // ascending; the newest ends before `again`
   std::vector<KeptFooter> footers;    // of segments that retired early
   std::vector<std::string> ready;     // free files of the right size
-  bool reserve = false;               // its file is there
+  uint64_t reserve_bytes = 0;         // of its file
   uint64_t next_number = 1;           // of a free file
   uint64_t next_id = 1;               // of a segment
   uint64_t epoch = 0;                 // the largest that was seen
@@ -70,6 +70,7 @@ class Recovery {
 
   Awaitable<absl::Status> ReadNames();
   Awaitable<absl::Status> KeepFree(const std::string& name);
+  Awaitable<absl::Status> KeepReserve(const std::string& name);
   Awaitable<absl::Status> ReadHeader(uint64_t id, bool sync);
   absl::Status CheckChain();
   void TakeRunTimes();

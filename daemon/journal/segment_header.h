@@ -36,8 +36,8 @@ struct SegmentHeader {
 [[nodiscard]] std::string FreeName(uint64_t number);  // "free-7": zeroed or recycled, ready
 [[nodiscard]] std::string NewName(uint64_t number);   // "new-7": being made, of no value yet
 
-// Given up by an open that finds no room on the disk, so that what fills the disk can be applied
-// and retired: without it a full journal could never be opened again.
+// Given up piece by piece by opens that find no room on the disk, so that what fills the disk can
+// be applied and retired: without it a full journal could never be opened again.
 inline constexpr char kReserveName[] = "reserve";
 inline constexpr uint64_t kMaxReserveFileBytes = 4 << 20;
 

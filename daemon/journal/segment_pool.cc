@@ -16,6 +16,8 @@ constexpr uint64_t kZeroPieceBytes = 256 << 10;
 // So that no sync of zeros takes long: the disk is the commit loop's too.
 constexpr uint64_t kZeroSyncBytes = 4 << 20;
 constexpr int64_t kFillRetryNs = 1'000'000'000;
+// So many starts on a full disk, if each needs little.
+constexpr uint64_t kReserveSlices = 16;
 
 }  // namespace
 
@@ -27,21 +29,41 @@ SegmentPool::SegmentPool(Env& env, FileHandle directory, uint64_t segment_bytes,
       wake_(env.executor),
       changed_(std::move(changed)) {}
 
-void SegmentPool::Adopt(std::vector<std::string> ready, uint64_t next_number, bool reserve) {
+void SegmentPool::Adopt(std::vector<std::string> ready, uint64_t next_number,
+                        uint64_t reserve_bytes) {
   ready_.assign(ready.begin(), ready.end());
   next_number_ = next_number;
-  reserve_ = reserve;
+  reserve_bytes_ = reserve_bytes;
 }
 
-Awaitable<bool> SegmentPool::GiveUpReserve() {
-  if (!reserve_) co_return false;
+uint64_t SegmentPool::whole_reserve_bytes() const {
+  return std::min(kMaxReserveFileBytes, segment_bytes_);
+}
+
+Awaitable<bool> SegmentPool::SpendReserve(uint64_t bytes) {
+  if (reserve_bytes_ == 0) co_return false;
+  const uint64_t slice = bytes + whole_reserve_bytes() / kReserveSlices;
+  const uint64_t rest = std::exchange(reserve_bytes_, 0);
+  if (slice < rest) {
+    const absl::Status shrunk = co_await ShrinkReserve(rest - slice);
+    if (shrunk.ok()) reserve_bytes_ = rest - slice;
+    if (shrunk.ok()) co_return true;
+  }
   const std::string name = kReserveName;
   const absl::Status removed = co_await env_.files.Unlink(directory_, name);
-  reserve_ = false;
   if (!removed.ok()) co_return false;
   // Its blocks are free only when nothing can bring the name back.
   const absl::Status synced = co_await env_.files.Sync(directory_);
   co_return synced.ok();
+}
+
+Awaitable<absl::Status> SegmentPool::ShrinkReserve(uint64_t to_bytes) {
+  const std::string name = kReserveName;
+  CO_ASSIGN_OR_RETURN(const FileHandle file, co_await env_.files.Open(directory_, name, O_RDWR));
+  absl::Status status = co_await env_.files.Truncate(file, to_bytes);
+  if (status.ok()) status = co_await env_.files.Sync(file);
+  (void)co_await env_.files.Close(file);
+  co_return status;
 }
 
 void SegmentPool::Stop() {
@@ -53,7 +75,7 @@ bool SegmentPool::disk_full() const { return IsNoRoom(error_); }
 
 Awaitable<void> SegmentPool::PrepareLoop(std::function<bool()> wanted) {
   while (!stopped_) {
-    if (reserve_ && !wanted()) {
+    if (reserve_bytes_ >= whole_reserve_bytes() && !wanted()) {
       co_await wake_.Wait();
       continue;
     }
@@ -107,11 +129,10 @@ Awaitable<absl::Status> SegmentPool::MakeFile(std::string temp, std::string name
 Awaitable<absl::Status> SegmentPool::PrepareOne() {
   const uint64_t number = next_number_++;
   const std::string temp = NewName(number);
-  if (!reserve_) {
+  if (reserve_bytes_ < whole_reserve_bytes()) {
     const std::string name = kReserveName;
-    const absl::Status made =
-        co_await MakeFile(temp, name, std::min(kMaxReserveFileBytes, segment_bytes_));
-    reserve_ = made.ok();
+    const absl::Status made = co_await MakeFile(temp, name, whole_reserve_bytes());
+    if (made.ok()) reserve_bytes_ = whole_reserve_bytes();
     co_return made;
   }
   const std::string name = FreeName(number);

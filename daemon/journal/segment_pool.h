@@ -32,10 +32,11 @@ class SegmentPool {
   SegmentPool(Env& env, FileHandle directory, uint64_t segment_bytes,
               std::function<void()> changed);
 
-  // What recovery found. `next_number`: larger than any in use; `reserve`: that file is there.
-  void Adopt(std::vector<std::string> ready, uint64_t next_number, bool reserve);
-  // Removes the reserve; it is made again when there is room. False: there was none.
-  Awaitable<bool> GiveUpReserve();
+  // What recovery found. `next_number`: larger than any in use; `reserve_bytes`: that file's size.
+  void Adopt(std::vector<std::string> ready, uint64_t next_number, uint64_t reserve_bytes);
+  // Frees `bytes` of the reserve and some more; the rest is for the next start on a full disk. It
+  // is made whole again when there is room. False: there was none left.
+  Awaitable<bool> SpendReserve(uint64_t bytes);
 
   // Prepares files until Stop. `wanted`: asked whenever something changed.
   Awaitable<void> PrepareLoop(std::function<bool()> wanted);
@@ -61,7 +62,9 @@ class SegmentPool {
   Awaitable<absl::Status> Recycle(uint64_t id, bool reusable);
 
  private:
+  [[nodiscard]] uint64_t whole_reserve_bytes() const;
   Awaitable<absl::Status> PrepareOne();
+  Awaitable<absl::Status> ShrinkReserve(uint64_t to_bytes);
   // A file of `bytes` zeros, synced: `temp` until it is whole, then `name`.
   Awaitable<absl::Status> MakeFile(std::string temp, std::string name, uint64_t bytes);
   Awaitable<absl::Status> FillWithZeros(FileHandle file, uint64_t bytes);
@@ -74,7 +77,7 @@ class SegmentPool {
   uint64_t segment_bytes_;
   uint64_t next_number_ = 1;
   std::deque<std::string> ready_;
-  bool reserve_ = false;
+  uint64_t reserve_bytes_ = 0;
   bool stopped_ = false;
   absl::Status error_;
   uint64_t failures_ = 0;

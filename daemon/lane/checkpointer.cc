@@ -75,8 +75,21 @@ Awaitable<void> Checkpointer::WaitSaved() {
   }
 }
 
+Awaitable<void> Checkpointer::WaitSavedOrEnd() {
+  const uint64_t wanted = version_;
+  while (saved_version_ < wanted && !waits_ended_) {
+    Request();
+    co_await saved_.Wait();
+  }
+}
+
+void Checkpointer::EndWaits() {
+  waits_ended_ = true;
+  saved_.Notify();
+}
+
 Awaitable<void> Checkpointer::WaitStartable(Sequence sequence) {
-  while (sequence > saved_started_limit_ && !stopped_) {
+  while (sequence > saved_started_limit_ && !waits_ended_) {
     // Else a save would not help: a write far behind has to settle first.
     if (sequence <= state_.settled.prefix() + kStartAhead) Request();
     co_await saved_.Wait();
@@ -125,6 +138,7 @@ Awaitable<absl::Status> Checkpointer::SaveOnce() {
 
 Awaitable<absl::Status> Checkpointer::Stop() {
   stopped_ = true;
+  EndWaits();
   wake_.Notify();
   while (running_) co_await saved_.Wait();
   saved_.Notify();

@@ -34,10 +34,15 @@ class Checkpointer {
 
   // Returns when all that was settled before the call is saved, or at Stop.
   Awaitable<void> WaitSaved();
+  // Or at EndWaits: for those who do nothing more then.
+  Awaitable<void> WaitSavedOrEnd();
 
   // Returns when `sequence` may be started: a successor of this process could know that it may have
-  // been. Or at Stop.
+  // been. Or at EndWaits.
   Awaitable<void> WaitStartable(Sequence sequence);
+
+  // The lane starts nothing more. Saving goes on until Stop.
+  void EndWaits();
 
   // Save soon.
   void Request();
@@ -68,6 +73,7 @@ class Checkpointer {
   Sequence saved_started_limit_ = 0;
   bool requested_ = false;
   bool running_ = false;
+  bool waits_ended_ = false;
   bool stopped_ = false;
   Event wake_;
   Event saved_;

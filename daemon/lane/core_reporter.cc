@@ -6,6 +6,9 @@
 namespace tandem {
 namespace {
 
+// Of what is parked; a message may be many times as long (kMaxFrameBytes).
+constexpr size_t kMaxPartBytes = 1 << 20;
+
 // Sorts, and merges neighbours into spans.
 template <typename Spans>
 void AddSpans(std::vector<Sequence>& sequences, Spans* spans) {
@@ -56,7 +59,19 @@ internal::v1::ParkedWrite ToMessage(const ParkedWrite& write) {
 }
 
 void CoreReporter::Hello(internal::v1::LaneHello hello) {
-  *next_.mutable_hello() = std::move(hello);
+  auto parked = std::move(*hello.mutable_parked());
+  hello.clear_parked();
+  hello_.push_back(std::move(hello));
+  size_t bytes = 0;
+  for (internal::v1::ParkedWrite& write : parked) {
+    if (bytes > kMaxPartBytes) {
+      hello_.back().set_more(true);
+      hello_.emplace_back();
+      bytes = 0;
+    }
+    bytes += write.ByteSizeLong();
+    *hello_.back().add_parked() = std::move(write);
+  }
   FlushSoon();
 }
 
@@ -143,14 +158,29 @@ void CoreReporter::FlushSoon() {
 }
 
 void CoreReporter::Flush() {
-  if (!dirty_ || stopped_ || channel_.backlogged()) return;
-  AddSpans(durable_, next_.mutable_durable());
-  AddSpans(unparked_, next_.mutable_unparked());
-  for (auto& [sequence, write] : std::exchange(parked_, {})) {
-    *next_.add_parked() = std::move(write);
+  while (dirty_ && !stopped_ && !channel_.backlogged()) {
+    if (!hello_.empty()) {
+      internal::v1::LaneMessage message;
+      *message.mutable_hello() = std::move(hello_.front());
+      hello_.pop_front();
+      channel_.Send(std::move(message));
+      continue;
+    }
+    AddSpans(durable_, next_.mutable_durable());
+    AddSpans(unparked_, next_.mutable_unparked());
+    AddParked();
+    dirty_ = !parked_.empty();
+    channel_.Send(std::exchange(next_, {}));
   }
-  channel_.Send(std::exchange(next_, {}));
-  dirty_ = false;
+}
+
+void CoreReporter::AddParked() {
+  size_t bytes = 0;
+  while (!parked_.empty() && bytes <= kMaxPartBytes) {
+    auto node = parked_.extract(parked_.begin());
+    bytes += node.mapped().ByteSizeLong();
+    *next_.add_parked() = std::move(node.mapped());
+  }
 }
 
 }  // namespace tandem

@@ -1,6 +1,7 @@
 // What a lane tells core: merged, so that a core that does not read costs no memory.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -45,9 +46,11 @@ class CoreReporter {
 
  private:
   void FlushSoon();
+  void AddParked();
 
   Env& env_;
   CoreChannel& channel_;
+  std::deque<internal::v1::LaneHello> hello_;  // in parts; before everything else
   internal::v1::LaneMessage next_;
   std::vector<Sequence> durable_;
   std::vector<Sequence> unparked_;

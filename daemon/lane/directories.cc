@@ -55,7 +55,7 @@ Awaitable<absl::Status> Directory::SyncOnce() {
   co_return status;
 }
 
-Awaitable<absl::Status> Directory::CleanTemps(const absl::flat_hash_set<std::string>& in_use) {
+Awaitable<absl::Status> Directory::CleanTemps(const TempNames& in_use) {
   if (cleaned_) co_return absl::OkStatus();
   CO_ASSIGN_OR_RETURN(const std::vector<std::string> names, co_await env_.files.List(handle));
   for (const std::string& name : names) {
@@ -67,18 +67,20 @@ Awaitable<absl::Status> Directory::CleanTemps(const absl::flat_hash_set<std::str
   co_return absl::OkStatus();
 }
 
-Directories::Directories(Env& env, FileHandle root, size_t limit, bool suspicious)
+Directories::Directories(Env& env, FileHandle root, size_t limit, bool suspicious,
+                         std::shared_ptr<TempNames> temps)
     : env_(env),
       limit_(limit),
       suspicious_(suspicious),
-      root_(std::make_shared<Directory>(env, root, "", suspicious)) {}
+      root_(std::make_shared<Directory>(env, root, "", suspicious)),
+      temps_(std::move(temps)) {}
 
 Awaitable<absl::StatusOr<DirectoryRef>> Directories::Get(std::string path, bool create,
                                                          bool verify) {
   if (path.empty()) {
     if (verify) {
       if (verified_.insert(path).second) root_->Distrust();
-      CO_RETURN_IF_ERROR(co_await root_->CleanTemps(temps_));
+      CO_RETURN_IF_ERROR(co_await root_->CleanTemps(*temps_));
     }
     co_return root_;
   }
@@ -121,7 +123,7 @@ Awaitable<absl::StatusOr<DirectoryRef>> Directories::OpenOrMake(std::string path
   if (!handle.ok()) co_return handle.status();
   auto directory = std::make_shared<Directory>(env_, *handle, path, suspicious_ || verify);
   if (never_sync_) directory->NeverSync();
-  if (verify) CO_RETURN_IF_ERROR(co_await directory->CleanTemps(temps_));
+  if (verify) CO_RETURN_IF_ERROR(co_await directory->CleanTemps(*temps_));
   if (sync_parent) {
     const absl::Status synced = co_await (*parent)->Sync();
     // Not remembered: whoever comes next finds it there and must not take it for durable.

@@ -13,6 +13,10 @@
 
 namespace tandem {
 
+// Of temp files that this process is writing now, in whatever directory and through whichever of
+// its successive openings of the target.
+using TempNames = absl::flat_hash_set<std::string>;
+
 // An open directory; closed when the last user lets go of it and the cache has forgotten it.
 // Owner: the lane's thread.
 class Directory {
@@ -41,7 +45,7 @@ class Directory {
   void NeverSync() { never_sync_ = true; }
 
   // Removes the temp files that a crash left, once; those named in `in_use` stay.
-  Awaitable<absl::Status> CleanTemps(const absl::flat_hash_set<std::string>& in_use);
+  Awaitable<absl::Status> CleanTemps(const TempNames& in_use);
 
   const FileHandle handle;
   const std::string path;  // beneath the root; "" is the root
@@ -67,7 +71,8 @@ using DirectoryRef = std::shared_ptr<Directory>;
 class Directories {
  public:
   // `root`: open, owned by this from now on. `suspicious`: syncs failed here before.
-  Directories(Env& env, FileHandle root, size_t limit, bool suspicious);
+  Directories(Env& env, FileHandle root, size_t limit, bool suspicious,
+              std::shared_ptr<TempNames> temps = std::make_shared<TempNames>());
 
   // The directory at `path` beneath the root; made, with its parents, if it is not there and
   // `create`. `verify`: whoever made it may have crashed before it synced, so its entry is synced
@@ -85,8 +90,7 @@ class Directories {
 
   [[nodiscard]] DirectoryRef root() const { return root_; }
 
-  // The names of temp files that this process is writing now, in whatever directory.
-  [[nodiscard]] absl::flat_hash_set<std::string>& temps() { return temps_; }
+  [[nodiscard]] TempNames& temps() { return *temps_; }
 
  private:
   Awaitable<absl::StatusOr<DirectoryRef>> OpenOrMake(std::string path, bool create, bool verify);
@@ -106,7 +110,7 @@ class Directories {
   absl::flat_hash_set<std::string> verified_;  // found there and their entries synced since
   absl::flat_hash_set<std::string> unsynced_;  // made, but the sync of their entry failed
   absl::flat_hash_map<std::string, std::shared_ptr<Event>> opening_;
-  absl::flat_hash_set<std::string> temps_;
+  std::shared_ptr<TempNames> temps_;
 };
 
 }  // namespace tandem

@@ -111,6 +111,7 @@ Awaitable<void> Dispatcher::RunQuarantine() {
 
 void Dispatcher::Stop() {
   stopped_ = true;
+  parts_.checkpointer.EndWaits();
   quarantine_.Stop();
   resync_.Stop();
   source_.Stop();
@@ -216,7 +217,7 @@ std::vector<Sequence> Dispatcher::TakeRun(Sequence head) {
 }
 
 Awaitable<void> Dispatcher::RunPath(std::vector<Sequence> sequences) {
-  if (MustSaveBefore(sequences)) co_await parts_.checkpointer.WaitSaved();
+  if (MustSaveBefore(sequences)) co_await parts_.checkpointer.WaitSavedOrEnd();
   Outcome outcome = Outcome::kMissed;
   while (outcome == Outcome::kMissed) outcome = co_await AdmitAndApply(sequences);
   if (outcome != Outcome::kStopped) {
@@ -260,7 +261,7 @@ Awaitable<void> Dispatcher::Settle(std::vector<Sequence> sequences, bool parked)
     }
   }
   // What depends on a Rename or Delete starts only when that is recorded as done.
-  if (save_first) co_await parts_.checkpointer.WaitSaved();
+  if (save_first) co_await parts_.checkpointer.WaitSavedOrEnd();
   for (const Sequence sequence : sequences) {
     locks_.Release(sequence, [this](Sequence granted) { Granted(granted); });
     const Entry& entry = At(sequence);

@@ -11,6 +11,7 @@ namespace tandem {
 Awaitable<Dispatcher::Outcome> Dispatcher::ApplyOrPark(std::vector<Sequence>& sequences) {
   for (const Sequence sequence : sequences) source_.Touch(At(sequence).record);
   uint32_t attempts = 0;
+  uint32_t refusals = 0;  // since the target's own last failure
   while (!stopped_) {
     absl::Status status;
     const Record& front = At(sequences.front()).record;
@@ -42,22 +43,24 @@ Awaitable<Dispatcher::Outcome> Dispatcher::ApplyOrPark(std::vector<Sequence>& se
       ++attempts;
       if (ScopeOf(status) == FailureScope::kTarget) {
         if (target == parts_.keeper.current()) parts_.keeper.ReportFailure(status);
+        refusals = 0;
         co_await Pause(attempts);
         continue;
       }
-      if (attempts <= parts_.options.max_retries && !IsForeignChange(status)) {
+      ++refusals;
+      if (refusals <= parts_.options.max_retries && !IsForeignChange(status)) {
         ++parts_.counters.retries;
         co_await Pause(attempts);
         continue;
       }
       if (!co_await parts_.keeper.IsWell()) {
-        attempts = 0;
+        attempts = refusals = 0;
         continue;
       }
       if (sequences.size() > 1) {
         // Maybe only a later one fails: the first one alone.
         KeepOnlyFirst(sequences);
-        attempts = 0;
+        attempts = refusals = 0;
         continue;
       }
     }

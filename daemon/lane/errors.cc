@@ -29,6 +29,7 @@ FailureScope ScopeOf(const absl::Status& failure) {
     case EMLINK:
     case EFBIG:
     case EINVAL:
+    case EROFS:  // of a subtree; if all is read-only, the probe before parking says so
     case ETXTBSY:
     case ENXIO:
       return FailureScope::kPath;

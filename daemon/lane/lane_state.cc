@@ -126,8 +126,11 @@ Awaitable<absl::Status> LaneStateFile::Create(const std::string& slot) {
   CO_ASSIGN_OR_RETURN(
       const FileHandle created,
       co_await env_.files.Open(directory_, kNewStateName, O_RDWR | O_CREAT | O_TRUNC));
-  absl::Status status =
-      co_await env_.files.Write(created, slot, ((saves_ + 1) % 2) * kLaneStateSlotBytes);
+  // Both slots at full length: no later save needs room on a disk that may be full by then.
+  std::string slots(2 * kLaneStateSlotBytes, '\0');
+  std::copy(slot.begin(), slot.end(),
+            slots.begin() + static_cast<std::ptrdiff_t>(((saves_ + 1) % 2) * kLaneStateSlotBytes));
+  absl::Status status = co_await env_.files.Write(created, slots, 0);
   if (status.ok()) status = co_await env_.files.Sync(created);
   if (status.ok()) {
     status = co_await env_.files.Rename(directory_, kNewStateName, directory_, kLaneStateName);

@@ -149,7 +149,8 @@ Awaitable<absl::Status> ParkedStore::Park(const Record& record, Content* content
                                           std::optional<SizeRange> sizes) {
   if (writes_.contains(record.sequence)) co_return absl::OkStatus();
   TANDEM_CHECK(!skipped_.contains(record.sequence));
-  if (writes_.size() >= max_writes_ || bytes_ + record.payload.size() > max_bytes_) {
+  const uint64_t bytes = content != nullptr ? record.result_size : record.payload.size();
+  if (writes_.size() >= max_writes_ || bytes_ + bytes > max_bytes_) {
     co_return absl::ResourceExhaustedError("too many writes are parked");
   }
   ParkedWrite write{.header = record,
@@ -210,7 +211,10 @@ Awaitable<absl::StatusOr<uint64_t>> ParkedStore::CopyContent(std::string name, C
   if (status.ok()) status = co_await env_.files.Sync(file);
   const absl::Status closed = co_await env_.files.Close(file);
   if (status.ok()) status = closed;
-  if (!status.ok()) co_return status;
+  if (!status.ok()) {
+    (co_await env_.files.Unlink(directory_->handle, name)).IgnoreError();  // or the next start does
+    co_return status;
+  }
   co_return size;
 }
 

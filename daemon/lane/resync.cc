@@ -16,6 +16,9 @@ namespace {
 constexpr size_t kMaxCopies = 8;      // each holds a piece in memory, here and at the source
 constexpr size_t kMaxBackground = 4;  // the others are for records that wait
 constexpr int64_t kRoundNs = kNsPerSecond;
+// So often it may change while it is copied; then the source is asked to hold it, and if it takes
+// longer than that does, it waits.
+constexpr uint32_t kFreeChanges = 3;
 constexpr absl::string_view kNeedsPayload = "tandem/needs_path";
 
 absl::Status Stopped() { return absl::CancelledError("the lane stops"); }
@@ -152,15 +155,18 @@ Awaitable<absl::Status> Resync::NeedOne(std::string path) {
 Awaitable<void> Resync::Work(std::string path) {
   uint32_t tries = 0;
   uint32_t refusals = 0;
+  uint32_t changes = 0;
   while (!stopped_) {
     co_await TakeCopyTurn();
     absl::Status status = Stopped();
-    if (!stopped_) status = co_await Copy(path);
+    if (!stopped_) status = co_await Copy(path, changes == kFreeChanges);
     GiveCopyTurnBack();
     if (status.ok() || stopped_) co_return;
     if (const auto above = NeededPath(status); above.has_value()) {
       status = co_await Miss(*above, 0);
       if (status.ok()) status = co_await NeedOne(*above);
+    } else if (absl::IsAborted(status) && ErrnoOf(status) == 0 && ++changes > kFreeChanges) {
+      status = absl::FailedPreconditionError("it changes while it is copied, and takes long");
     } else {
       status = co_await Judge(status, &tries, &refusals);
     }

@@ -81,7 +81,8 @@ class Resync {
   Awaitable<void> Work(std::string path);
   // After a failure: OK: try again; else why it is stuck.
   Awaitable<absl::Status> Judge(absl::Status failure, uint32_t* tries, uint32_t* refusals);
-  Awaitable<absl::Status> Copy(std::string path);
+  // `hold`: the source's writes of it wait meanwhile.
+  Awaitable<absl::Status> Copy(std::string path, bool hold);
   Awaitable<absl::Status> Take(Target& target, const std::string& path,
                                const internal::v1::SourceAnswer& answer, uint64_t* bytes);
   Awaitable<absl::Status> CheckAbove(Target& target, const std::string& path, size_t directories);
@@ -91,6 +92,9 @@ class Resync {
                                    const internal::v1::SourceAnswer& answer, uint64_t* bytes);
   Awaitable<absl::StatusOr<bool>> IsEqual(Target& target, Directory& parent, std::string name,
                                           const internal::v1::SourceAnswer& answer);
+  Awaitable<absl::StatusOr<bool>> IsContentEqual(FileHandle file,
+                                                 const internal::v1::SourceAnswer& answer);
+  Awaitable<absl::StatusOr<std::string>> DigestOfRange(FileHandle file, uint64_t offset);
   Awaitable<absl::Status> Fill(FileHandle file, const internal::v1::SourceAnswer& answer);
   // What the copy supersedes of what is parked goes first: then core may forget it.
   Awaitable<absl::Status> Finish(std::string path, Sequence at, uint64_t bytes);

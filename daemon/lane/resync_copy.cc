@@ -21,18 +21,15 @@ bool IsNothing(const absl::Status& status) {
 
 std::string BytesOf(const Digest& digest) { return {digest.begin(), digest.end()}; }
 
-absl::Status ChangedMeanwhile() {
-  return absl::UnavailableError("the source's file has changed meanwhile");
-}
-
 }  // namespace
 
-Awaitable<absl::Status> Resync::Copy(std::string path) {
+Awaitable<absl::Status> Resync::Copy(std::string path, bool hold) {
   const std::shared_ptr<Target> target = co_await parts_.keeper.Ready();
   if (target == nullptr) co_return absl::CancelledError("the lane stops");
   internal::v1::SourceQuery query;
   query.set_path(path);
   query.set_at_least(missed_.at(path).at_least);
+  query.set_hold(hold);
   CO_ASSIGN_OR_RETURN(const SourceAnswer answer, co_await link_.Ask(std::move(query)));
   // What is parked is not tried meanwhile.
   const bool turn = !parts_.parked.writes().empty() || !parts_.parked.skipped().empty();
@@ -160,25 +157,49 @@ Awaitable<absl::StatusOr<bool>> Resync::IsEqual(Target& target, Directory& paren
   CO_ASSIGN_OR_RETURN(
       const FileHandle file,
       co_await env_.files.Open(parent.handle, name, O_RDONLY | target.data_flags()));
-  Digester digester;
-  absl::Status status;
-  for (uint64_t offset = 0; status.ok() && offset < answer.size(); offset += kSourcePieceBytes) {
-    std::string piece(std::min<uint64_t>(kSourcePieceBytes, answer.size() - offset), '\0');
-    const auto count = co_await env_.files.Read(file, piece.data(), piece.size(), offset);
-    status = count.status();
-    piece.resize(count.value_or(0));
-    digester.AddBytes(piece);
-  }
+  const absl::StatusOr<bool> equal = co_await IsContentEqual(file, answer);
   (co_await env_.files.Close(file)).IgnoreError();  // only read
-  CO_RETURN_IF_ERROR(status);
-  co_return BytesOf(digester.Finish()) == answer.digest();
+  co_return equal;
+}
+
+Awaitable<absl::StatusOr<bool>> Resync::IsContentEqual(FileHandle file,
+                                                       const SourceAnswer& answer) {
+  if (answer.session() == 0) {
+    std::string content(answer.size(), '\0');
+    CO_ASSIGN_OR_RETURN(const size_t count,
+                        co_await env_.files.Read(file, content.data(), content.size(), 0));
+    co_return count == content.size() && content == answer.data();
+  }
+  for (uint64_t offset = 0; offset < answer.size(); offset += kSourceRangeBytes) {
+    internal::v1::SourceQuery query;
+    query.set_session(answer.session());
+    query.set_offset(offset);
+    query.set_digest(true);
+    CO_ASSIGN_OR_RETURN(const SourceAnswer theirs, co_await link_.Ask(std::move(query)));
+    CO_ASSIGN_OR_RETURN(const std::string ours, co_await DigestOfRange(file, offset));
+    if (ours != theirs.digest()) co_return false;
+  }
+  co_return true;
+}
+
+// Its digest, in the pieces that the source has.
+Awaitable<absl::StatusOr<std::string>> Resync::DigestOfRange(FileHandle file, uint64_t offset) {
+  Digester digester;
+  for (uint64_t at = offset; at < offset + kSourceRangeBytes; at += kSourcePieceBytes) {
+    std::string piece(kSourcePieceBytes, '\0');
+    CO_ASSIGN_OR_RETURN(const size_t count,
+                        co_await env_.files.Read(file, piece.data(), piece.size(), at));
+    piece.resize(count);
+    digester.AddBytes(piece);
+    if (count < kSourcePieceBytes) break;
+  }
+  co_return BytesOf(digester.Finish());
 }
 
 Awaitable<absl::Status> Resync::Fill(FileHandle file, const SourceAnswer& answer) {
-  Digester digester;
   for (uint64_t offset = 0; offset < answer.size(); offset += kSourcePieceBytes) {
     std::string piece = answer.data();
-    if (answer.size() > kSourcePieceBytes) {
+    if (answer.session() != 0) {
       internal::v1::SourceQuery query;
       query.set_session(answer.session());
       query.set_offset(offset);
@@ -186,12 +207,10 @@ Awaitable<absl::Status> Resync::Fill(FileHandle file, const SourceAnswer& answer
       piece = std::move(*next.mutable_data());
     }
     if (piece.size() != std::min<uint64_t>(kSourcePieceBytes, answer.size() - offset)) {
-      co_return ChangedMeanwhile();
+      co_return absl::UnavailableError("the source gives another size than it said");
     }
     CO_RETURN_IF_ERROR(co_await env_.files.Write(file, piece, offset));
-    digester.AddBytes(piece);
   }
-  if (BytesOf(digester.Finish()) != answer.digest()) co_return ChangedMeanwhile();
   co_return absl::OkStatus();
 }
 

@@ -55,6 +55,8 @@ Awaitable<absl::StatusOr<internal::v1::SourceAnswer>> ResyncLink::Ask(
       break;
     case internal::v1::SOURCE_TROUBLE_PARKED:
       co_return absl::FailedPreconditionError(answer->error());
+    case internal::v1::SOURCE_TROUBLE_CHANGED:
+      co_return absl::AbortedError(answer->error());
     default:
       co_return absl::UnavailableError(answer->error());
   }

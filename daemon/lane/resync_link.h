@@ -15,6 +15,8 @@ namespace tandem {
 
 // Pieces that a source gives; a file that is not longer is read in one go.
 inline constexpr size_t kSourcePieceBytes = 256 << 10;
+// What it says the digest of at once: not more than a slow target gives within an answer's time.
+inline constexpr size_t kSourceRangeBytes = 4 << 20;
 
 // Owner: the lane's thread.
 class ResyncLink {
@@ -28,7 +30,7 @@ class ResyncLink {
   void Stop();
 
   // UNAVAILABLE if there is no answer within a limit, or the source has a trouble that passes;
-  // FAILED_PRECONDITION: it lacks writes of the path itself.
+  // FAILED_PRECONDITION: it lacks writes of the path itself; ABORTED: it changed meanwhile.
   Awaitable<absl::StatusOr<internal::v1::SourceAnswer>> Ask(internal::v1::SourceQuery query);
   // Ends a session.
   void Close(uint64_t session);

@@ -20,6 +20,9 @@ using internal::v1::SourceQuery;
 constexpr size_t kMaxSessions = 32;
 constexpr size_t kMaxTasks = 128;  // some may wait for a target that hangs
 constexpr int64_t kIdleNs = 60 * kNsPerSecond;
+constexpr int64_t kHoldIdleNs = 5 * kNsPerSecond;
+// Well below what clients wait for, and what a target may lag.
+constexpr int64_t kHoldLimitNs = 15 * kNsPerSecond;
 
 // As an edit of the path would have it: it waits behind everything that is parked or skipped there.
 RecordHeader EditOf(const std::string& path) {
@@ -28,6 +31,12 @@ RecordHeader EditOf(const std::string& path) {
   header.sequence = kFirstPin;
   header.path = path;
   return header;
+}
+
+internal::v1::SourceTrouble TroubleOf(const absl::Status& failure) {
+  if (absl::IsFailedPrecondition(failure)) return internal::v1::SOURCE_TROUBLE_PARKED;
+  if (absl::IsAborted(failure)) return internal::v1::SOURCE_TROUBLE_CHANGED;
+  return internal::v1::SOURCE_TROUBLE_LATER;
 }
 
 absl::Status Parked(absl::string_view why) {
@@ -53,6 +62,11 @@ void Source::Ask(SourceQuery query) {
   Spawn(env_.executor, Answer(std::move(query)));
 }
 
+void Source::Stop() {
+  stopped_ = true;
+  changed_.Notify();
+}
+
 void Source::Touch(const RecordHeader& record) {
   if (sessions_.empty()) return;
   for (auto& [id, session] : sessions_) {
@@ -76,15 +90,12 @@ Awaitable<void> Source::Answer(SourceQuery query) {
       status = co_await Open(query, &answer);
       if (!status.ok()) co_await Close(query.id());
     } else if (!stopped_) {
-      auto piece = co_await Piece(query.session(), query.offset());
-      status = piece.status();
-      if (piece.ok()) answer.set_data(*std::move(piece));
+      status = co_await Continue(query, &answer);
     }
     if (!status.ok()) {
       answer.Clear();
       answer.set_id(query.id());
-      answer.set_trouble(absl::IsFailedPrecondition(status) ? internal::v1::SOURCE_TROUBLE_PARKED
-                                                            : internal::v1::SOURCE_TROUBLE_LATER);
+      answer.set_trouble(TroubleOf(status));
       answer.set_error(std::string(status.message()));
     }
     parts_.reporter.SourceAnswered(std::move(answer));
@@ -112,16 +123,51 @@ Awaitable<absl::Status> Source::Open(const SourceQuery& query, SourceAnswer* ans
   }
   answer->set_at(pin.at);
   session.used_ns = env_.clock.MonotonicNs();
-  const bool file = status.ok() && answer->kind() == static_cast<uint32_t>(PathKind::kFile);
+  const bool is_long = session.file != kNoFile;
+  const bool held = is_long && query.hold();
+  if (held) session.pin = pin.id;
   // From here on Touch sees it.
-  if (file) sessions_[query.id()] = std::move(session);
-  hooks_.unpin(pin.id);
-  if (!status.ok()) co_return status;
-  if (file) {
+  if (is_long) {
+    sessions_[query.id()] = std::move(session);
     answer->set_session(query.id());
-    co_return co_await DigestOf(query.id(), answer);
+  }
+  if (!held) hooks_.unpin(pin.id);
+  if (held) {
+    ++tasks_;
+    Spawn(env_.executor, Hold(query.id()));
+  }
+  co_return status;
+}
+
+Awaitable<absl::Status> Source::Continue(const SourceQuery& query, SourceAnswer* answer) {
+  if (query.digest()) {
+    CO_ASSIGN_OR_RETURN(*answer->mutable_digest(),
+                        co_await DigestOfRange(query.session(), query.offset()));
+  } else {
+    CO_ASSIGN_OR_RETURN(*answer->mutable_data(), co_await Piece(query.session(), query.offset()));
   }
   co_return absl::OkStatus();
+}
+
+Awaitable<void> Source::Hold(uint64_t id) {
+  const int64_t until_ns = env_.clock.MonotonicNs() + kHoldLimitNs;
+  while (!stopped_) {
+    const auto found = sessions_.find(id);
+    if (found == sessions_.end()) break;
+    const int64_t now_ns = env_.clock.MonotonicNs();
+    const int64_t end_ns = std::min(until_ns, found->second.used_ns + kHoldIdleNs);
+    if (now_ns >= end_ns) break;
+    (void)co_await changed_.WaitFor(env_.clock, end_ns - now_ns);
+  }
+  Release(id);
+  --tasks_;
+  hooks_.ended();
+}
+
+void Source::Release(uint64_t id) {
+  const auto found = sessions_.find(id);
+  if (found == sessions_.end() || found->second.pin == 0) return;
+  hooks_.unpin(std::exchange(found->second.pin, 0));
 }
 
 Awaitable<absl::Status> Source::Look(Target& target, const std::string& path, SourceAnswer* answer,
@@ -170,21 +216,19 @@ Awaitable<absl::Status> Source::OpenFile(Target& target, Directory& parent, cons
   (co_await env_.files.Close(*file)).IgnoreError();  // only read
   if (!count.ok()) co_return absl::UnavailableError(count.status().message());
   if (*count != session->size) co_return absl::UnavailableError("the file was cut");
-  session->content = std::move(content);
+  answer->set_data(std::move(content));
   co_return absl::OkStatus();
 }
 
-// A short file comes with the answer.
-Awaitable<absl::Status> Source::DigestOf(uint64_t id, SourceAnswer* answer) {
+Awaitable<absl::StatusOr<std::string>> Source::DigestOfRange(uint64_t id, uint64_t offset) {
   Digester digester;
-  for (uint64_t offset = 0; offset < answer->size(); offset += kSourcePieceBytes) {
-    CO_ASSIGN_OR_RETURN(const std::string piece, co_await Piece(id, offset));
+  for (uint64_t at = offset; at < offset + kSourceRangeBytes; at += kSourcePieceBytes) {
+    CO_ASSIGN_OR_RETURN(const std::string piece, co_await Piece(id, at));
     digester.AddBytes(piece);
-    if (answer->size() <= kSourcePieceBytes) answer->set_data(piece);
+    if (piece.size() < kSourcePieceBytes) break;
   }
   const Digest digest = digester.Finish();
-  answer->set_digest(std::string(digest.begin(), digest.end()));
-  co_return absl::OkStatus();
+  co_return std::string(digest.begin(), digest.end());
 }
 
 Awaitable<absl::StatusOr<std::string>> Source::Piece(uint64_t id, uint64_t offset) {
@@ -192,14 +236,13 @@ Awaitable<absl::StatusOr<std::string>> Source::Piece(uint64_t id, uint64_t offse
     const auto found = sessions_.find(id);
     return found == sessions_.end() || found->second.changed;
   };
-  const absl::Status over = absl::UnavailableError("the source's file has changed meanwhile");
+  const absl::Status over = absl::AbortedError("the source's file has changed meanwhile");
   const auto found = sessions_.find(id);
   if (found == sessions_.end()) co_return absl::UnavailableError("the session is over");
   Session& session = found->second;
   session.used_ns = env_.clock.MonotonicNs();
   if (offset > session.size) co_return absl::UnavailableError("beyond the end");
   const size_t length = std::min<uint64_t>(kSourcePieceBytes, session.size - offset);
-  if (session.content.has_value()) co_return session.content->substr(offset, length);
   if (changed()) co_return over;
   std::string piece(length, '\0');
   ++session.reading;
@@ -212,10 +255,12 @@ Awaitable<absl::StatusOr<std::string>> Source::Piece(uint64_t id, uint64_t offse
 }
 
 Awaitable<void> Source::Close(uint64_t id) {
+  Release(id);
   const auto found = sessions_.find(id);
   if (found == sessions_.end() || found->second.reading > 0) co_return;
   const FileHandle file = found->second.file;
   sessions_.erase(found);
+  changed_.Notify();
   if (file != kNoFile) (co_await env_.files.Close(file)).IgnoreError();  // only read
 }
 

@@ -19,15 +19,16 @@ constexpr int64_t kNfsType = 0x6969;  // f_type of statfs(2)
 Awaitable<absl::StatusOr<std::unique_ptr<Target>>> Target::Open(Env& env,
                                                                 const LaneOptions& options,
                                                                 std::string pinned_id,
-                                                                bool suspicious,
-                                                                TargetClaim* claim) {
+                                                                bool suspicious, TargetClaim* claim,
+                                                                std::shared_ptr<TempNames> temps) {
+  if (temps == nullptr) temps = std::make_shared<TempNames>();
   std::unique_ptr<Target> target(new Target(env, options));
   target->id_ = std::move(pinned_id);
   target->claim_ = claim;
   CO_ASSIGN_OR_RETURN(const FileHandle top,
                       co_await env.files.Open(kNoFile, options.target_path, kDirectoryFlags));
   // Owns `top` from here on.
-  Directories whole(env, top, 8, suspicious);
+  Directories whole(env, top, 8, suspicious, temps);
   CO_RETURN_IF_ERROR(co_await target->Admit(top));
   const std::string own = OwnDirectoryOf(options.writer);
   CO_ASSIGN_OR_RETURN(target->own_, co_await whole.Get(own, true, true));
@@ -41,7 +42,7 @@ Awaitable<absl::StatusOr<std::unique_ptr<Target>>> Target::Open(Env& env,
   CO_ASSIGN_OR_RETURN(const FileHandle beneath,
                       co_await env.files.Open(top, root_name, kDirectoryFlags));
   target->directories_ =
-      std::make_unique<Directories>(env, beneath, options.max_open_directories, suspicious);
+      std::make_unique<Directories>(env, beneath, options.max_open_directories, suspicious, temps);
   // A server has made a change of names durable when it answers; a sync would only wait for the
   // directory's lock, which every change under way holds for a round trip.
   if (target->on_nfs_) target->directories_->NeverSync();
@@ -97,6 +98,12 @@ Awaitable<absl::Status> Target::CheckIdentity(FileHandle directory) {
     co_return absl::FailedPreconditionError(
         absl::StrCat("the directory is another target: its identity is ", identity->target_id, " (",
                      identity->target, "), expected ", id_));
+  }
+  // Nothing is pinned yet: the first mount that is seen must not be the other target's.
+  if (id_.empty() && identity->target != options_.target) {
+    co_return absl::FailedPreconditionError(
+        absl::StrCat("the directory is target '", identity->target, "', not '", options_.target,
+                     "'; if it is meant, say so with target_id ", identity->target_id));
   }
   id_ = identity->target_id;
   co_return absl::OkStatus();

@@ -19,12 +19,11 @@ class Target {
   // Opens the directory, checks that it is a mount (if required) and has the identity `pinned_id`
   // ("" : any; options.initialize_target: makes one where there is none) and what `claim` asks for
   // (null: nothing), makes the writer's root, and proves that it can be written. `suspicious`: it
-  // failed before, so no sync is trusted unseen. Errors say what is wrong, for status and log.
-  static Awaitable<absl::StatusOr<std::unique_ptr<Target>>> Open(Env& env,
-                                                                 const LaneOptions& options,
-                                                                 std::string pinned_id,
-                                                                 bool suspicious,
-                                                                 TargetClaim* claim = nullptr);
+  // failed before, so no sync is trusted unseen. `temps`: of all openings of this target. Errors
+  // say what is wrong, for status and log.
+  static Awaitable<absl::StatusOr<std::unique_ptr<Target>>> Open(
+      Env& env, const LaneOptions& options, std::string pinned_id, bool suspicious,
+      TargetClaim* claim = nullptr, std::shared_ptr<TempNames> temps = nullptr);
 
   // Is it still the directory that was opened, with its identity, and nobody else's? Only looks.
   Awaitable<absl::Status> Look();

@@ -70,7 +70,7 @@ Awaitable<bool> TargetKeeper::ProbeOnce() {
 Awaitable<void> TargetKeeper::OpenLoop() {
   int64_t delay_ms = options_.retry_initial_ms;
   while (!stopped_) {
-    auto opened = co_await Target::Open(env_, options_, id_, failed_before_, claim_);
+    auto opened = co_await Target::Open(env_, options_, id_, failed_before_, claim_, temps_);
     if (opened.ok()) {
       target_ = *std::move(opened);
       id_ = target_->id();

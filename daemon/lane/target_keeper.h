@@ -58,6 +58,7 @@ class TargetKeeper {
   TargetClaim* claim_;
   std::shared_ptr<Target> target_;
   std::string reason_ = "not opened yet";
+  std::shared_ptr<TempNames> temps_ = std::make_shared<TempNames>();
   bool opening_ = false;
   bool ever_opened_ = false;
   bool failed_before_ = false;

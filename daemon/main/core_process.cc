@@ -26,6 +26,9 @@ namespace {
 
 constexpr int64_t kAnswerMs = 1'000;
 constexpr int64_t kOrphanAnswerMs = 100;
+// A core that only finishes may still have the port or the socket.
+constexpr int64_t kListenLimitNs = 2'000 * kNsPerMs;
+constexpr int64_t kListenRetryNs = 20 * kNsPerMs;
 
 using internal::v1::CoreMessage;
 using internal::v1::LaneMessage;
@@ -59,6 +62,8 @@ class CoreProcess final : public Core::Listener {
 
  private:
   absl::Status StartHttp();
+  // `start` once more and once more, while something else listens at its address.
+  Awaitable<absl::Status> Listen(absl::Status (CoreProcess::*start)());
   Awaitable<absl::Status> LoadLanes(CoreOptions& options);
   Awaitable<absl::Status> StartCore();
   absl::Status StartRpc();
@@ -95,10 +100,10 @@ Awaitable<void> CoreProcess::Main() {
   WaitForSignal();
   WaitForHangup();
   ReadAgain();  // a SIGHUP that came before now was ignored
-  absl::Status status = StartHttp();
+  absl::Status status = co_await Listen(&CoreProcess::StartHttp);
   if (status.ok()) status = co_await StartCore();
   if (status.ok()) status = StartLanes();
-  if (status.ok()) status = StartRpc();
+  if (status.ok()) status = co_await Listen(&CoreProcess::StartRpc);
   if (!status.ok()) {
     env_.log.Error("core_not_started", {{"error", status}});
     End(ExitStatusOf(status));
@@ -113,6 +118,17 @@ Awaitable<void> CoreProcess::Main() {
                                  {"last_sequence", recovery.last},
                                  {"bytes_cut", recovery.bytes_cut},
                                  {"recovery_us", recovery.duration_us}});
+}
+
+Awaitable<absl::Status> CoreProcess::Listen(absl::Status (CoreProcess::*start)()) {
+  const int64_t until_ns = env_.clock.MonotonicNs() + kListenLimitNs;
+  while (true) {
+    absl::Status status = (this->*start)();
+    if (!absl::IsFailedPrecondition(status)) co_return status;
+    // Not for good: the next core may find it free.
+    if (env_.clock.MonotonicNs() >= until_ns) co_return absl::UnavailableError(status.message());
+    co_await Sleep(env_.clock, kListenRetryNs);
+  }
 }
 
 absl::Status CoreProcess::StartHttp() {

@@ -121,7 +121,7 @@ class RpcServer::Impl {
     if (shared.closing) return;
     const CoreView view = core.View();
     grpc::HealthCheckServiceInterface* health = server->GetHealthCheckService();
-    const bool writable = view.journal_state == JournalState::kServing;
+    const bool writable = view.journal_state == JournalState::kServing && !shared.draining;
     health->SetServingStatus(kOverallService, writable);
     health->SetServingStatus(v1::TandemService::service_full_name(), writable);
     for (const TargetView& target : view.targets) {

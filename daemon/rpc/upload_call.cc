@@ -1,6 +1,5 @@
 #include "daemon/rpc/upload_call.h"
 
-#include <boost/asio/steady_timer.hpp>
 #include <memory>
 #include <utility>
 
@@ -44,7 +43,12 @@ void UploadCall::Open(v1::UploadHeader&& header) {
   absl::StatusOr<UploadRequest> upload = FromProto(std::move(header), shared().convert.Get());
   if (!upload.ok()) return Abandon(upload.status());
   if (!shared().calls->TryTake(1)) return Abandon(QueueFull());
-  counted_ = true;
+  {
+    // Whoever cancels meanwhile gives the place back, or leaves it to us.
+    const std::lock_guard lock(mutex_);
+    counted_ = !claimed();
+  }
+  if (!counted_) return shared().calls->Return(1);
   upload_ = *std::move(upload);
   shared().inbox.Push([call = CallRef<UploadCall>(this)](Core* core) { call->RunOpen(core); });
 }
@@ -64,7 +68,9 @@ void UploadCall::Add(std::string data) {
 void UploadCall::RunOpen(Core* core) {
   if (core == nullptr) return Abandon(ShuttingDown());
   if (claimed()) return;
-  core->OpenUpload(upload_, [call = CallRef<UploadCall>(this), core](auto opened) {
+  UploadRequest upload = upload_;
+  upload.open_timeout_ms = EffectiveWaitMs(upload_.wait_timeout_ms, LeftMs());
+  core->OpenUpload(std::move(upload), [call = CallRef<UploadCall>(this), core](auto opened) {
     call->OnOpened(core, std::move(opened));
   });
 }
@@ -111,17 +117,17 @@ void UploadCall::RunCommit(Core* core) {
 void UploadCall::ArmDeadline(Core* core) {
   const int64_t wait_ms = EffectiveWaitMs(upload_.wait_timeout_ms, LeftMs());
   if (wait_ms >= upload_.wait_timeout_ms) return;
-  auto timer = std::make_shared<boost::asio::steady_timer>(shared().executor,
-                                                           std::chrono::milliseconds(wait_ms));
-  timer->async_wait([call = CallRef<UploadCall>(this), core, timer](boost::system::error_code) {
-    call->OnDeadline(core);
-  });
+  deadline_.emplace(shared().executor, std::chrono::milliseconds(wait_ms));
+  deadline_->async_wait(
+      [call = CallRef<UploadCall>(this), core](const boost::system::error_code& error) {
+        if (!error) call->OnDeadline(core);
+      });
 }
 
 void UploadCall::OnDeadline(Core* core) {
   if (claimed()) return;
   const absl::StatusOr<WriteInfo> info = core->GetWrite(upload_.request_id);
-  if (!info.ok() || info->reply.results.empty()) return Abandon(OutcomeUnknown());
+  if (!info.ok() || info->reply.level_reached == Level::kNone) return Abandon(OutcomeUnknown());
   const Sequence sequence = info->reply.results.back().sequence;
   Abandon(Refuse(
       Reason::kDurabilityNotReached, "the upload is accepted, but did not reach the level in time",
@@ -130,6 +136,7 @@ void UploadCall::OnDeadline(Core* core) {
 }
 
 void UploadCall::RunAbort(Core* core) {
+  deadline_.reset();
   if (core == nullptr || !id_.has_value()) return;
   core->AbortUpload(*std::exchange(id_, std::nullopt));
 }
@@ -141,6 +148,7 @@ void UploadCall::Drain() {
 void UploadCall::OnCancel() { Abandon(absl::CancelledError()); }
 
 void UploadCall::Deliver(absl::StatusOr<WriteReply> reply) {
+  deadline_.reset();
   if (!reply.ok()) return Abandon(reply.status());
   if (Claim()) Close(ToProto(*reply, response_));
 }
@@ -154,9 +162,9 @@ void UploadCall::Abandon(const absl::Status& status) {
 }
 
 void UploadCall::Close(const absl::Status& status) {
-  if (counted_) shared().calls->Return(1);
   const grpc::Status concluded = Conclude(status);
   const std::lock_guard lock(mutex_);
+  if (counted_) shared().calls->Return(1);
   Finish(concluded);
 }
 

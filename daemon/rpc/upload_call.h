@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <boost/asio/steady_timer.hpp>
 #include <mutex>
 #include <optional>
 
@@ -67,6 +68,7 @@ class UploadCall final : public grpc::ServerReadReactor<v1::UploadRequest>, publ
   bool header_seen_ = false;  // gRPC's threads, one after the other
   bool counted_ = false;
 
+  std::optional<boost::asio::steady_timer> deadline_;  // core's thread
   std::optional<UploadId> id_;  // core's thread: open, and ours to commit or to abort
 };
 

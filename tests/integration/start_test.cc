@@ -1,11 +1,17 @@
 // What a start refuses, and with which engine it goes on where io_uring is denied.
+#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <seccomp.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <filesystem>
 
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "tests/integration/daemon.h"
 #include "tests/integration/load.h"
 
@@ -47,6 +53,25 @@ TEST_F(RefusedStartTest, TheJournalIsInsideATarget) {
 
 TEST_F(RefusedStartTest, TcpWithoutMutualTls) {
   ExpectRefused({{"tcp_address", "127.0.0.1:0"}}, "TCP is served only with mutual TLS");
+}
+
+// Of a core that only finishes, or of somebody else: it may be free by the next try.
+TEST(StartTest, APortThatIsTakenIsNoReasonToGiveUpForGood) {
+  const int holder = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof address;
+  ASSERT_EQ(bind(holder, reinterpret_cast<sockaddr*>(&address), length), 0);
+  ASSERT_EQ(listen(holder, 1), 0);
+  ASSERT_EQ(getsockname(holder, reinterpret_cast<sockaddr*>(&address), &length), 0);
+  Workspace workspace;
+  Daemon daemon(workspace,
+                {.keys = {{"http_address", absl::StrCat("127.0.0.1:", ntohs(address.sin_port))}}});
+  daemon.Start();
+  ASSERT_TRUE(WaitUntil([&] { return absl::StrContains(daemon.Log(), "core_not_started"); }));
+  close(holder);
+  EXPECT_TRUE(daemon.WaitServing());
 }
 
 TEST_F(RefusedStartTest, AKeyThatNobodyKnows) {

@@ -86,18 +86,12 @@ long_KillEachWhileMountIsMissing() {
   killed_each LOCAL corebank detach_mount corebank -- attach_mount corebank
 }
 long_KillEachWhileExportIsWrong() { killed_each LOCAL corebank wrong_export -- right_export; }
-# An empty directory. Not local's: a supervisor refuses to start on two targets that are one directory.
-wrong_export() {
-  mkdir -p /run/srv/corebank/.wrong && chmod 777 /run/srv/corebank/.wrong && detach_mount corebank &&
-    attach_mount corebank corebank .wrong
-}
-right_export() {
-  detach_mount corebank && attach_mount corebank && [[ -z $(ls -A /run/srv/corebank/.wrong) ]]
-}
+wrong_export() { detach_mount corebank && attach_mount corebank local; }
+right_export() { detach_mount corebank && attach_mount corebank; }
 
 # --- the journal
-# A new core needs room for a new segment: the first has the reserve, the next starts when there is room.
-long_KillEachWhileJournalDiskIsFull() { killed_each later corebank journal_without_room -- journal_with_room; }
+# A new core needs room for a new segment: it is taken from the reserve. Nothing can be written.
+long_KillEachWhileJournalDiskIsFull() { killed_each none corebank journal_without_room -- journal_with_room; }
 journal_without_room() { cut_off corebank && fill_disk /mnt/journal && fill_journal JOURNAL_DISK_FULL; }
 journal_with_room() { free_disk /mnt/journal && heal corebank; }
 long_KillEachWhileJournalIsAtItsCap() {

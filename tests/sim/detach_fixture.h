@@ -11,8 +11,10 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "daemon/base/reason.h"
+#include "daemon/core/missed_set.h"
 #include "daemon/lane/watermark.h"
 #include "tests/sim/node.h"
 
@@ -103,6 +105,12 @@ class DetachTest : public testing::Test, private SimNode::Listener {
     for (const std::string& path : paths) {
       ASSERT_EQ(Write(Put(path, "known"), Level::kAll), absl::OkStatus());
     }
+  }
+  std::string FirstSegment() {
+    for (const auto& [path, content] : node_->journal_disk().Tree()) {
+      if (absl::EndsWith(path, ".seg")) return path;
+    }
+    return "";
   }
   bool WaitDetached(size_t target) {
     return Until([&] { return Target(target).missed.detached; });

@@ -86,6 +86,23 @@ TEST_F(DetachTest, NothingIsRetiredThatNoOtherTargetHas) {
   ExpectEqualTrees();
 }
 
+TEST_F(DetachTest, NothingIsRetiredBeforeWhatIsMissedOfItIsDurable) {
+  Boot();
+  node_->target_disk(kCoreBank).Hang();
+  ASSERT_EQ(Write(Put("missed", "m")), absl::OkStatus());
+  const std::string segment = FirstSegment();
+  std::optional<std::string> noted;
+  node_->journal_disk().set_observer([&](const SimStep& step) {
+    if (step.kind != IoKind::kRename || !absl::EndsWith(step.path, segment) || noted) return;
+    noted = node_->journal_disk().ReadFile("wal/detached/corebank", /*durable=*/true).value_or("");
+  });
+  ASSERT_EQ(Fill(5, 600), absl::OkStatus());
+  ASSERT_TRUE(noted.has_value());
+  MissedSet set;
+  ASSERT_TRUE(DecodeMissedLog(*noted, set).ok());
+  EXPECT_TRUE(set.Misses("missed"));
+}
+
 TEST_F(DetachTest, NothingIsRetiredThatIsParkedOnTheOtherTarget) {
   Boot();
   Know({"denied"});
@@ -188,6 +205,25 @@ TEST_F(DetachTest, AFileOfManyPiecesIsCopiedWhileItGrows) {
   ASSERT_TRUE(Converge());
   ExpectEqualTrees();
   EXPECT_EQ(Tree(kCoreBank).at("ledger"), content);
+}
+
+TEST_F(DetachTest, AFileOfManyPiecesIsCopiedWhileItIsChangedInPlace) {
+  Boot();
+  node_->target_disk(kCoreBank).Hang();
+  for (int i = 0; i < 40; ++i) {
+    const std::string block(16'000, static_cast<char>('a' + i % 26));
+    ASSERT_EQ(Write(OperationOf(OperationType::kAppend, "ledger", block)), absl::OkStatus());
+  }
+  ASSERT_TRUE(WaitDetached(kCoreBank));
+  node_->target_disk(kCoreBank).Heal();
+  for (int i = 0; i < 5000 && Target(kCoreBank).missed.missed_paths > 0; ++i) {
+    Operation edit = OperationOf(OperationType::kWriteAt, "ledger", absl::StrCat(i));
+    edit.offset = 12'345;
+    ASSERT_EQ(Write(edit), absl::OkStatus());
+  }
+  EXPECT_EQ(Target(kCoreBank).missed.missed_paths, 0u);
+  ASSERT_TRUE(Converge());
+  ExpectEqualTrees();
 }
 
 TEST_F(DetachTest, ASourceThatHangsInTheMiddleIsWaitedFor) {

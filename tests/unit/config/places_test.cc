@@ -61,6 +61,26 @@ TEST_F(ConfigTest, TwoMountsOfOneDirectoryAreSeenThrough) {
   EXPECT_THAT(ErrorsOf(Targets("/efs/one", "/efs/three")), IsEmpty());
 }
 
+// Or a daemon that is started while the wrong export is mounted would not serve at all.
+TEST_F(ConfigTest, OneExportAtTwoMountPointsIsForTheLanesToRefuse) {
+  sources_.places.mountinfo =
+      "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n"
+      "2 1 8:1 /data /mnt/a rw - ext4 /dev/sda1 rw\n"
+      "3 1 8:1 /data /mnt/b rw - ext4 /dev/sda1 rw\n"
+      "4 1 0:45 / /efs/one rw - nfs4 fs-1:/ rw\n"
+      "5 1 0:45 / /efs/two rw - nfs4 fs-1:/ rw\n";
+  EXPECT_THAT(ErrorsOf(Targets("/efs/one", "/efs/two")), IsEmpty());
+  EXPECT_THAT(ErrorsOf(Targets("/efs/one", "/efs/one")), ElementsAre(HasSubstr("the same")));
+  EXPECT_THAT(ErrorsOf(Targets("/efs/one/x", "/efs/two/x")), ElementsAre(HasSubstr("the same")));
+  EXPECT_THAT(ErrorsOf(Targets("/mnt/a", "/mnt/b")), ElementsAre(HasSubstr("the same")));
+}
+
+TEST_F(ConfigTest, TwoTargetsOfOneIdentityAreRefused) {
+  const std::string id = "0190a5c2-7c1e-7d3a-9f00-000000000001";
+  EXPECT_THAT(ErrorsOf(absl::StrCat("targets: local=/mnt/a=", id, ",corebank=/mnt/b=", id, "\n")),
+              ElementsAre(HasSubstr("two targets have the identity")));
+}
+
 TEST_F(ConfigTest, NothingOnANetworkMountIsLookedAt) {
   sources_.places.mountinfo =
       "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n"

@@ -37,6 +37,22 @@ TEST_F(CoreDrain, NewWritesAreRefusedAndLanesFinish) {
   EXPECT_TRUE(journal->closed());
 }
 
+// A lane stops at the end that it knows of.
+TEST_F(CoreDrain, LanesKnowTheLastEndBeforeTheyAreTold) {
+  Do(PutOf("a"));
+  Settle();
+  Drain(5000);
+  journal->MoveDurable(1);
+  corebank.Send({});  // whatever it says, core looks again
+  world.Poll();
+  Sequence told = 0;
+  for (const internal::v1::CoreMessage& message : local.sent()) {
+    if (message.has_tail()) told = message.tail().durable();
+    EXPECT_TRUE(!message.drain() || told == 1u);
+  }
+  EXPECT_TRUE(local.sent().back().drain());
+}
+
 TEST_F(CoreDrain, AHungTargetDelaysTheEndOnlyUntilTheDeadline) {
   const OutcomePtr all = Do(PutOf("a"), Level::kAll);
   Settle();

@@ -153,5 +153,27 @@ TEST_F(CoreLanesDeathTest, WatermarkRetiredNeverPassesACheckpoint) {
   EXPECT_DEATH(journal->listener().OnRetired(1), "invariant broken") << "corebank has it not";
 }
 
+// So much may be parked that it takes several frames.
+TEST_F(CoreLanes, AHelloInPartsCountsWhenItIsWhole) {
+  Run(PutOf("a"));
+  Run(PutOf("b"));
+  core->AttachLane("local", local.Connect());
+  internal::v1::LaneMessage part;
+  part.mutable_hello()->set_checkpoint(2);
+  part.mutable_hello()->set_target_id("id-2");
+  part.mutable_hello()->set_more(true);
+  *part.mutable_hello()->add_parked() = FakeLane::Parked(1, "a");
+  local.Send(part);
+  EXPECT_NE(core->View().targets[0].target_id, "id-2");
+  EXPECT_EQ(core->View().targets[0].parked_count, 0u);
+  internal::v1::LaneMessage last;
+  *last.mutable_hello()->add_parked() = FakeLane::Parked(2, "b");
+  local.Send(last);
+  EXPECT_TRUE(local.open());
+  EXPECT_EQ(core->View().targets[0].target_id, "id-2");
+  EXPECT_EQ(core->View().targets[0].parked_count, 2u);
+  EXPECT_EQ(core->View().targets[0].checkpoint, 2u);
+}
+
 }  // namespace
 }  // namespace tandem

@@ -188,5 +188,33 @@ TEST_F(CoreLevels, Rule05ADeadTargetCostsNothingPerWrite) {
   EXPECT_TRUE(Run(AppendOf("f"))->ok());
 }
 
+// What is not in the journal for certain was not accepted.
+TEST_F(CoreLevels, WhatIsNotDurableInTimeIsUnknownNotAccepted) {
+  const Uuid id = NewId();
+  const OutcomePtr late = Submit(id, {PutOf("a")}, Level::kLocal, 100);
+  Settle();
+  world.RunFor(101 * kSimMs);
+  EXPECT_EQ(late->reason(), "OUTCOME_UNKNOWN");
+  const OutcomePtr waiting = WaitFor(id, Level::kJournaled, 100);
+  world.RunFor(101 * kSimMs);
+  EXPECT_EQ(waiting->reason(), "OUTCOME_UNKNOWN");
+}
+
+TEST_F(CoreLevels, WhoAsksAfterTheJournalFailedIsAnsweredAtOnce) {
+  const Uuid id = NewId();
+  const OutcomePtr first = Submit(id, {PutOf("a")});
+  Settle();
+  journal->Fail(Refuse(Reason::kJournalFailed, "sync failed twice"));
+  world.Poll();
+  EXPECT_EQ(first->reason(), "OUTCOME_UNKNOWN");
+  const OutcomePtr retry = Submit(id, {PutOf("a")});
+  const OutcomePtr other = Submit(id, {PutOf("a", "other")});
+  const OutcomePtr waiting = WaitFor(id, Level::kJournaled, 60'000);
+  world.Poll();
+  EXPECT_EQ(retry->reason(), "OUTCOME_UNKNOWN");
+  EXPECT_EQ(other->reason(), "OUTCOME_UNKNOWN");
+  EXPECT_EQ(waiting->reason(), "OUTCOME_UNKNOWN");
+}
+
 }  // namespace
 }  // namespace tandem

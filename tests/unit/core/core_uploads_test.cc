@@ -139,7 +139,6 @@ TEST_F(Rule09Uploads, ACommittedIdIsAnsweredWithoutSendingAgain) {
   for (const bool restart : {false, true}) {
     if (restart) Restart();
     UploadRequest request = RequestOf(id, "a");
-    EXPECT_TRUE(Open(request)->early.ok());
     request.size = content.size();
     request.crc32c = Crc32c(content);
     const auto again = Open(request);
@@ -211,6 +210,83 @@ TEST_F(Rule09Uploads, AFailedJournalEndsThem) {
   world.Poll();
   ASSERT_TRUE(held->has_value());
   EXPECT_EQ(ReasonOf(**held), Reason::kJournalFailed);
+}
+
+// Without its size and CRC only the content itself can tell.
+TEST_F(Rule09Uploads, OtherContentUnderACommittedIdIsRefused) {
+  const std::string content = ContentOf(2 * kChunk + 5);
+  const Uuid id = NewId();
+  ASSERT_TRUE(Upload(RequestOf(id, "a"), content, 1000)->ok());
+  const size_t records = journal->records().size();
+  const OutcomePtr same = Upload(RequestOf(id, "a"), content, 3000);
+  ASSERT_TRUE(same->ok()) << same->status();
+  EXPECT_TRUE(same->value().earlier_attempt);
+  std::string other = content;
+  other[kChunk] ^= 1;
+  EXPECT_EQ(Upload(RequestOf(id, "a"), other, 1000)->reason(), "REQUEST_ID_REUSED");
+  EXPECT_EQ(Upload(RequestOf(id, "a"), content + "x", 1000)->reason(), "REQUEST_ID_REUSED");
+  UploadRequest conditional = RequestOf(id, "a");
+  conditional.if_absent = true;
+  EXPECT_EQ(Upload(conditional, content, 1000)->reason(), "REQUEST_ID_REUSED");
+  EXPECT_EQ(journal->records().size(), records) << "nothing was journaled to compare it";
+}
+
+TEST_F(Rule09Uploads, ACommittedIdThatIsForgottenWhileItIsComparedIsNotCommittedAgain) {
+  const std::string content = ContentOf(100);
+  const Uuid id = OtherId();
+  ASSERT_TRUE(Upload(RequestOf(id, "a"), content, 1000)->ok());
+  Apply(2);
+  const size_t records = journal->records().size();
+  const auto again = Open(RequestOf(id, "a"));
+  ASSERT_TRUE(again->id.has_value());
+  Chunk(*again->id, content);
+  world.RunFor((options.request_id_window_ms + 1'000) * kSimMs);
+  Run(PutOf("b"));  // whoever comes has the old ids forgotten
+  EXPECT_EQ(Commit(*again->id)->reason(), "OUTCOME_UNKNOWN");
+  for (size_t i = records; i < journal->records().size(); ++i) {
+    EXPECT_NE(journal->records()[i].type, RecordType::kUploadCommit);
+  }
+}
+
+// Its id was new when it began.
+TEST_F(Rule09Uploads, AnUploadThatTakesLongerThanIdsAreKnownIsCommitted) {
+  const Uuid id = NewId();
+  Run(PutOf("of the same time"));
+  Apply(1);
+  const auto opened = Open(RequestOf(id, "a"));
+  Chunk(*opened->id, ContentOf(kChunk));
+  SyncAll();
+  world.RunFor((options.request_id_window_ms + 60'000) * kSimMs);
+  EXPECT_EQ(Submit(id, {PutOf("x")})->reason(), "(no answer)");
+  const OutcomePtr outcome = Commit(*opened->id);
+  EXPECT_TRUE(outcome->ok()) << outcome->status();
+}
+
+TEST_F(Rule09Uploads, WhatTheJournalTookNotYetIsTriedAgainThoughNothingElseHappens) {
+  const auto opened = Open(RequestOf(NewId(), "a"));
+  journal->set_refusal(Refuse(Reason::kQueueFull, "about to start a segment"));
+  const auto held = Chunk(*opened->id, ContentOf(kChunk));
+  world.RunFor(kSimSecond);
+  EXPECT_FALSE(held->has_value());
+  journal->set_refusal(absl::OkStatus());
+  world.RunFor(kSimSecond);
+  ASSERT_TRUE(held->has_value());
+  EXPECT_TRUE((*held)->ok());
+}
+
+TEST_F(Rule09Uploads, WhoCommitsWhileTheDaemonStopsIsToldSo) {
+  const auto opened = Open(RequestOf(NewId(), "a"));
+  Chunk(*opened->id, "data");
+  auto drained = std::make_shared<std::optional<absl::Status>>();
+  Spawn(
+      world.executor(),
+      [](CoreImpl* draining, std::shared_ptr<std::optional<absl::Status>> done) -> Awaitable<void> {
+        *done = co_await draining->Drain(1'000);
+      }(core.get(), drained));
+  world.Poll();
+  EXPECT_EQ(Commit(*opened->id)->reason(), "SHUTTING_DOWN");
+  EXPECT_EQ(ReasonOf(**Chunk(*opened->id, "x")), Reason::kShuttingDown);
+  world.RunFor(2 * kSimSecond);
 }
 
 }  // namespace

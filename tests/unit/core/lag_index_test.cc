@@ -57,5 +57,28 @@ TEST(LagIndex, AnEmptyOneKnowsNothing) {
   EXPECT_EQ(index.Bytes(1, 5), 0u);
 }
 
+// Uploads and heartbeats between writes, while a target is away for long.
+TEST(LagIndex, RunsOfOthersAreBoundedAndTheNewestAreExact) {
+  LagIndex index;
+  Sequence sequence = 0;
+  constexpr Sequence kWrites = 400'000;
+  for (Sequence i = 0; i < kWrites; ++i) {
+    index.Add(++sequence, static_cast<int64_t>(i), 10, /*user=*/true);
+    index.Add(++sequence, static_cast<int64_t>(i), 0, /*user=*/false);
+  }
+  EXPECT_LT(index.runs(), 70'000u);
+  EXPECT_EQ(index.UserRecords(1, sequence), kWrites);
+  EXPECT_EQ(index.UserRecords(sequence - 1'999, sequence), 1'000u);
+  EXPECT_EQ(index.NextUser(sequence), sequence + 1);
+  EXPECT_EQ(index.NextUser(sequence - 2), sequence - 1);
+  const uint64_t half = index.UserRecords(1, sequence / 2);
+  EXPECT_NEAR(static_cast<double>(half), kWrites / 2.0, kWrites / 100.0);
+  Sequence counted = 0;
+  for (Sequence from = 1; from < sequence; from += 1'000) {
+    counted += index.UserRecords(from, std::min(from + 999, sequence));
+  }
+  EXPECT_EQ(counted, kWrites) << "parts add up";
+}
+
 }  // namespace
 }  // namespace tandem

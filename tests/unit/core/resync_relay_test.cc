@@ -67,6 +67,33 @@ TEST_F(ResyncRelayTest, AsksATargetThatHasEverythingAndBringsTheAnswer) {
   EXPECT_EQ(Answered(0)[0].id(), 7u) << "the asker's own number";
 }
 
+TEST_F(ResyncRelayTest, AnAnswerThatOpensNothingLeavesNothing) {
+  Open(7);
+  SourceAnswer answer;
+  const uint64_t id = Asked(1)[0].id();
+  answer.set_id(id);
+  relay.OnAnswer(1, answer);
+  SourceQuery piece;
+  piece.set_id(8);
+  piece.set_session(id);
+  relay.OnQuery(0, piece);
+  ASSERT_EQ(Answered(0).size(), 2u);
+  EXPECT_EQ(Answered(0)[1].trouble(), internal::v1::SOURCE_TROUBLE_LATER);
+  EXPECT_EQ(Asked(1).size(), 1u);
+}
+
+// Who asks gives up after some time and asks again; one that hangs would keep it all.
+TEST_F(ResyncRelayTest, ASourceThatHangsIsNotAskedForEver) {
+  for (uint64_t id = 1; id <= 100; ++id) Open(id);
+  EXPECT_LT(Asked(1).size(), 30u);
+  ASSERT_FALSE(Answered(0).empty());
+  EXPECT_EQ(Answered(0)[0].trouble(), internal::v1::SOURCE_TROUBLE_LATER);
+  AnswerOpen(1, Asked(1)[0].id());
+  const size_t asked = Asked(1).size();
+  Open(101);
+  EXPECT_EQ(Asked(1).size(), asked + 1);
+}
+
 TEST_F(ResyncRelayTest, WithoutASourceTheAnswerIsToAskLater) {
   complete.clear();
   Open(7);

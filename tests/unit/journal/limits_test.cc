@@ -155,6 +155,32 @@ TEST_F(LimitsTest, AJournalOnAFullDiskOpensAgainSoThatItCanBeAppliedAndRetired) 
   ASSERT_TRUE(RunUntil([&] { return disk_.TypeOf("/var/journal/segments/reserve").has_value(); }));
 }
 
+// Whatever else fills the disk takes what an open did not use of the room that it was given.
+TEST_F(LimitsTest, AJournalOnAFullDiskOpensAgainAndAgain) {
+  OpenAndStart();
+  Append();
+  WaitDurable(1);
+  const auto reserve_is_whole = [&] {
+    return disk_.ReadFile("/var/journal/segments/reserve").value_or("").size() == 64 << 10;
+  };
+  ASSERT_TRUE(RunUntil(reserve_is_whole));
+  world_.RunFor(kSimSecond);
+  const Sequence last = journal().tail().durable;
+  for (int start = 0; start < 6; ++start) {
+    Kill();
+    for (const auto& [path, content] : disk_.Tree()) {
+      if (path.find("/free-") != std::string::npos) disk_.Remove(path);
+    }
+    disk_.set_capacity(disk_.used_bytes());
+    OpenAndStart(last);
+    EXPECT_GE(journal().recovery().last, last);
+    world_.RunFor(kSimSecond);
+  }
+  disk_.set_capacity(1 << 30);
+  ASSERT_TRUE(RunUntil([&] { return TryAppend(3000).ok(); }));
+  ASSERT_TRUE(RunUntil(reserve_is_whole));
+}
+
 class RetentionTest : public JournalTest {
  protected:
   void Fill(uint64_t segments) {

@@ -260,10 +260,10 @@ TEST_F(ApplierTest, TheModeOfANewFileIsTheJournaledOne) {
 }
 
 TEST(FailureScopes, APathsErrorsAndATargetsErrorsAreToldApart) {
-  for (const int error : {EACCES, EISDIR, ENOTDIR, ENAMETOOLONG, ELOOP}) {
+  for (const int error : {EACCES, EISDIR, ENOTDIR, ENAMETOOLONG, ELOOP, EROFS}) {
     EXPECT_EQ(ScopeOf(ErrnoStatus(error, "x")), FailureScope::kPath) << error;
   }
-  for (const int error : {ENOSPC, EDQUOT, EIO, ESTALE, EROFS, ETIMEDOUT, ENOTCONN, EMFILE}) {
+  for (const int error : {ENOSPC, EDQUOT, EIO, ESTALE, ETIMEDOUT, ENOTCONN, EMFILE}) {
     EXPECT_EQ(ScopeOf(ErrnoStatus(error, "x")), FailureScope::kTarget) << error;
   }
   EXPECT_EQ(ScopeOf(absl::UnknownError("?")), FailureScope::kTarget);

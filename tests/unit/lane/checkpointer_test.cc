@@ -95,5 +95,24 @@ TEST_F(CheckpointerTest, ASuccessorKnowsWhatMayHaveBeenStarted) {
   EXPECT_TRUE(world_.RunUntil([&] { return startable; }));
 }
 
+// A lane that ends waits for nothing that only a save would bring.
+TEST_F(CheckpointerTest, WhoWaitsIsLetGoWhenTheLaneEnds) {
+  disk_.FailPath("state", EIO);
+  disk_.FailPath("state.new", EIO);
+  checkpointer_->Settle(1);
+  int returned = 0;
+  const auto wait = [](Awaitable<void> waiting, int* count) -> Awaitable<void> {
+    co_await std::move(waiting);
+    ++*count;
+  };
+  Spawn(world_.executor(), wait(checkpointer_->WaitStartable(1'000'000), &returned));
+  Spawn(world_.executor(), wait(checkpointer_->WaitSavedOrEnd(), &returned));
+  world_.RunFor(5 * kSimSecond);
+  EXPECT_EQ(returned, 0);
+  checkpointer_->EndWaits();
+  world_.Poll();
+  EXPECT_EQ(returned, 2);
+}
+
 }  // namespace
 }  // namespace tandem

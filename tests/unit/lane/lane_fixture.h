@@ -103,6 +103,11 @@ class LaneFixture : public testing::Test, private Journal::Listener {
         Env{world_.executor(), process.files, process.clock, world_.random(), world_.log()});
     process.lane = std::make_unique<Lane>(*process.env, options_, std::move(link.second));
     Spawn(world_.executor(), RunLane(&process));
+    if (missed_state_.has_value()) {
+      CoreMessage message;
+      *message.mutable_missed() = *missed_state_;
+      channel_->Send(std::move(message));
+    }
     SendTail();
   }
   // SIGKILL, or even a power cut; then its successor.
@@ -201,7 +206,11 @@ class LaneFixture : public testing::Test, private Journal::Listener {
   std::map<Sequence, bool> durable_;
   std::map<uint64_t, internal::v1::SourceAnswer> source_answers_;
   Sequence checkpoint_ = 0;
-  int64_t complete_ns_ = 0;  // what core says with its tails
+  int64_t complete_ns_ = 0;                                // what core says with its tails
+  std::optional<internal::v1::MissedState> missed_state_;  // told to a lane that starts
+  internal::v1::MissedPage missed_page_;                   // and the paths, when it asks
+  std::vector<internal::v1::SourceQuery> source_queries_;  // what it asked other lanes
+  std::vector<std::string> found_missed_;                  // paths that it found missed
   std::unique_ptr<Journal> journal_;
 
  private:
@@ -231,6 +240,13 @@ class LaneFixture : public testing::Test, private Journal::Listener {
       for (Sequence i = span.first(); i <= span.last(); ++i) durable_[i] = true;
     }
     for (const auto& answer : message.source_answers()) source_answers_[answer.id()] = answer;
+    for (const auto& query : message.source_queries()) source_queries_.push_back(query);
+    for (const auto& missed : message.missed()) found_missed_.push_back(missed.path());
+    if (message.has_missed_page()) {
+      CoreMessage page;
+      *page.mutable_missed_page() = missed_page_;
+      channel_->Send(std::move(page));
+    }
     for (const auto& result : message.results()) results_[result.id()] = result;
   }
   void OnDurable(JournalTail) override { SendTail(); }

@@ -145,5 +145,22 @@ TEST_F(LaneStateFileTest, TwoDamagedSlotsAreRefused) {
   EXPECT_TRUE(absl::IsDataLoss(world_.Await(reread.Load()).status()));
 }
 
+// Or a full disk would freeze the checkpoint, and nothing could be retired to make room.
+TEST_F(LaneStateFileTest, OnAFullDiskTheLargestStateIsSaved) {
+  LaneStateFile file(env_, OpenDirectory());
+  ASSERT_TRUE(world_.Await(file.Save(SomeState(1))).ok());
+  disk_.set_capacity(disk_.used_bytes());
+  LaneState state;
+  for (size_t i = 0; i < kMaxLaneStateRanges; ++i) state.settled.Add(10 + 2 * i);
+  for (int i = 0; i < 3; ++i) {
+    const absl::Status saved = world_.Await(file.Save(state));
+    ASSERT_TRUE(saved.ok()) << saved;
+  }
+  LaneStateFile reread(env_, OpenDirectory());
+  const auto loaded = world_.Await(reread.Load());
+  ASSERT_TRUE(loaded.ok());
+  ExpectEqual(*loaded, state);
+}
+
 }  // namespace
 }  // namespace tandem

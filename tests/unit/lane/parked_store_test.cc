@@ -188,5 +188,28 @@ TEST_F(ParkedStoreTest, ADamagedFileIsRefusedByName) {
   EXPECT_NE(std::string(loaded.message()).find("0000000000000001.rec"), std::string::npos);
 }
 
+class LongContent final : public Content {
+ public:
+  Awaitable<absl::StatusOr<std::string>> Next() override {
+    ++pieces;
+    co_return std::string(100, 'x');
+  }
+  int pieces = 0;
+};
+
+// An upload that does not fit is tried again and again: nothing of it may be copied each time.
+TEST_F(ParkedStoreTest, AnUploadOverTheLimitIsNotCopied) {
+  ParkedStore store(env_, directory_, 10, 1000);
+  Record commit = MakeRecord(RecordType::kUploadCommit, 3, "big");
+  commit.payload = "manifest";
+  commit.result_size = 1001;
+  LongContent content;
+  const absl::Status parked =
+      world_.Await(store.Park(commit, &content, absl::PermissionDeniedError("no")));
+  EXPECT_TRUE(absl::IsResourceExhausted(parked)) << parked;
+  EXPECT_EQ(content.pieces, 0);
+  for (const auto& [path, bytes] : disk_.Tree()) EXPECT_EQ(path, "parked/");
+}
+
 }  // namespace
 }  // namespace tandem

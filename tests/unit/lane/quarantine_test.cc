@@ -332,5 +332,14 @@ TEST_F(QuarantineTest, ASkipThatTheJournalsDiskRefusesAtFirstHoldsInTheEnd) {
   EXPECT_EQ(At("p"), "(none)");
 }
 
+// A read-only mount or export beneath a target that is well.
+TEST_F(QuarantineTest, AReadOnlySubtreeIsAFaultOfItsPaths) {
+  Start();
+  disk_.FailPath("root/ro", EROFS);
+  const Sequence refused = Do(PutRecord(0, "ro/a", "x"));
+  EXPECT_TRUE(IsParked(refused));
+  EXPECT_TRUE(IsDurable(Do(PutRecord(0, "b", "x"))));
+}
+
 }  // namespace
 }  // namespace tandem

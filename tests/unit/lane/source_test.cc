@@ -1,6 +1,7 @@
 // What a lane gives of its target to one that misses paths.
 #include "daemon/lane/source.h"
 
+#include "daemon/base/digest.h"
 #include "tests/unit/lane/lane_fixture.h"
 
 namespace tandem {
@@ -10,10 +11,18 @@ using internal::v1::SourceAnswer;
 
 class SourceTest : public LaneFixture {
  protected:
-  SourceAnswer Open(const std::string& path, Sequence at_least = 0) {
+  SourceAnswer Open(const std::string& path, Sequence at_least = 0, bool hold = false) {
     internal::v1::SourceQuery query;
     query.set_path(path);
     query.set_at_least(at_least);
+    query.set_hold(hold);
+    return Answer(AskSource(query));
+  }
+  SourceAnswer DigestOf(uint64_t session, uint64_t offset) {
+    internal::v1::SourceQuery query;
+    query.set_session(session);
+    query.set_offset(offset);
+    query.set_digest(true);
     return Answer(AskSource(query));
   }
   SourceAnswer Piece(uint64_t session, uint64_t offset) {
@@ -103,6 +112,57 @@ TEST_F(SourceTest, ALongFileIsReadInPiecesWhileOthersAppend) {
   EXPECT_EQ(first.data() + second.data(), Long());
 }
 
+// One question per range: the digest of a file that is read for minutes would never come in time.
+TEST_F(SourceTest, OfALongFileItSaysTheDigestOfARange) {
+  Start();
+  DoLong("a");
+  const SourceAnswer answer = Open("a");
+  EXPECT_TRUE(answer.digest().empty());
+  Digester all;
+  all.AddBytes(Long().substr(0, kSourcePieceBytes));
+  all.AddBytes(Long().substr(kSourcePieceBytes));
+  const Digest digest = all.Finish();
+  EXPECT_EQ(DigestOf(answer.session(), 0).digest(), std::string(digest.begin(), digest.end()));
+  Digester rest;
+  rest.AddBytes(Long().substr(kSourcePieceBytes));
+  const Digest of_rest = rest.Finish();
+  EXPECT_EQ(DigestOf(answer.session(), kSourcePieceBytes).digest(),
+            std::string(of_rest.begin(), of_rest.end()));
+}
+
+TEST_F(SourceTest, ALongFileThatIsHeldIsNotChangedUntilItIsRead) {
+  Start();
+  DoLong("a");
+  const SourceAnswer answer = Open("a", 0, /*hold=*/true);
+  const std::string first = Piece(answer.session(), 0).data();
+  const Sequence cut = Append(TruncateRecord(0, "a", 10, FileOf(Long().size())));
+  const Sequence other = Do(PutRecord(0, "b", "other paths go on"));
+  EXPECT_TRUE(IsDurable(other));
+  world_.RunFor(3 * kSimSecond);
+  EXPECT_FALSE(durable_.contains(cut));
+  EXPECT_EQ(first + Piece(answer.session(), kSourcePieceBytes).data(), Long());
+  internal::v1::SourceQuery close;
+  close.set_session(answer.session());
+  close.set_close(true);
+  AskSource(close);
+  ASSERT_TRUE(world_.RunUntil([&] { return durable_.contains(cut); }, kSimSecond));
+}
+
+TEST_F(SourceTest, NothingIsHeldForOneWhoAsksNoMoreNorForLong) {
+  Start();
+  DoLong("a");
+  (void)Open("a", 0, /*hold=*/true);
+  const Sequence cut = Append(TruncateRecord(0, "a", 300'000, FileOf(Long().size())));
+  ASSERT_TRUE(world_.RunUntil([&] { return durable_.contains(cut); }, 7 * kSimSecond));
+  const SourceAnswer answer = Open("a", 0, /*hold=*/true);
+  const Sequence again = Append(TruncateRecord(0, "a", 299'000, FileOf(300'000)));
+  for (int second = 0; second < 16; ++second) {
+    (void)Piece(answer.session(), 0);
+    world_.RunFor(kSimSecond);
+  }
+  EXPECT_TRUE(durable_.contains(again));
+}
+
 TEST_F(SourceTest, ALongFileThatIsReplacedMeanwhileIsStillGivenAsItWas) {
   Start();
   DoLong("a");
@@ -119,7 +179,7 @@ TEST_F(SourceTest, ALongFileThatIsChangedMeanwhileIsNotMixed) {
   EXPECT_FALSE(Piece(answer.session(), 0).data().empty());
   Do(TruncateRecord(0, "a", 10, FileOf(Long().size())));
   EXPECT_EQ(Piece(answer.session(), kSourcePieceBytes).trouble(),
-            internal::v1::SOURCE_TROUBLE_LATER);
+            internal::v1::SOURCE_TROUBLE_CHANGED);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "daemon/lane/target_keeper.h"
 
+#include "daemon/model/path.h"
 #include "tests/unit/lane/target_fixture.h"
 
 namespace tandem {
@@ -41,6 +42,23 @@ TEST_F(TargetKeeperTest, AProbeThatFailsMakesTheTargetDownUntilItOpensAgain) {
   EXPECT_TRUE(keeper_.failed_before());
   EXPECT_NE(world_.Await(keeper_.Ready()), nullptr);
   EXPECT_TRUE(world_.Await(keeper_.IsWell()));
+}
+
+// Runs go on with the opening that they have when another failed and the target is opened anew.
+TEST_F(TargetKeeperTest, ATargetOpenedAgainLeavesTempFilesThatAreBeingWritten) {
+  const std::string temp = TempName(1, 7);
+  const std::shared_ptr<Target> before = world_.Await(keeper_.Ready());
+  disk_.WriteFile("root/" + temp, "half");
+  before->directories().temps().insert(temp);
+  const auto reopen = [&] {
+    keeper_.ReportFailure(absl::UnavailableError("another run's failure"));
+    ASSERT_NE(world_.Await(keeper_.Ready()), nullptr);
+  };
+  reopen();
+  EXPECT_TRUE(disk_.TypeOf("root/" + temp).has_value());
+  before->directories().temps().erase(temp);
+  reopen();
+  EXPECT_FALSE(disk_.TypeOf("root/" + temp).has_value()) << "what nobody writes any more goes";
 }
 
 }  // namespace

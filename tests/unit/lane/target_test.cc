@@ -42,6 +42,16 @@ TEST_F(TargetTest, AnotherTargetsIdentityIsRefused) {
   EXPECT_NE(std::string(refused.message()).find(target_->id()), std::string::npos);
 }
 
+// Or the wrong export, mounted before anything was pinned, would be taken for good.
+TEST_F(TargetTest, ATargetOfAnotherNameIsNotTakenUnlessItsIdentityIsConfigured) {
+  OpenTarget();
+  options_.target = "corebank";
+  const absl::Status refused = Reopen("");
+  EXPECT_TRUE(absl::IsFailedPrecondition(refused));
+  EXPECT_NE(std::string(refused.message()).find("is target 'local'"), std::string::npos) << refused;
+  EXPECT_TRUE(Reopen(target_->id()).ok());
+}
+
 TEST_F(TargetTest, ADirectoryWithFilesIsNotTakenForANewTarget) {
   disk_.WriteFile("somebody", "else");
   EXPECT_FALSE(Reopen("").ok());

@@ -1,0 +1,64 @@
+// A lane whose target was detached: what it asks for, and what it must not apply.
+#include "daemon/lane/resync.h"
+
+#include "tests/unit/lane/lane_fixture.h"
+
+namespace tandem {
+namespace {
+
+class ResyncTest : public LaneFixture {
+ protected:
+  // The lane starts again, of a target that misses the paths in missed_page_.
+  void Rejoin(Sequence through) {
+    missed_state_.emplace();
+    missed_state_->set_incomplete(true);
+    missed_state_->set_rejoin(true);
+    missed_state_->set_through(through);
+    missed_state_->set_since_ms(world_.wall_ms());
+    missed_page_.set_last(true);
+    Restart();
+  }
+  void Missed(const std::string& path, Sequence first) {
+    auto* added = missed_page_.add_paths();
+    added->set_path(path);
+    added->set_first(first);
+  }
+  void Copied(const std::string& path, Sequence at) {
+    auto* added = missed_page_.add_paths();
+    added->set_path(path);
+    added->set_copied_at(at);
+  }
+};
+
+// The note that it was copied may be lost, and the source may be behind this target by now.
+TEST_F(ResyncTest, ACopyIsNeverOlderThanWhatIsSettledHere) {
+  Start();
+  Do(PutRecord(0, "a", "one"));
+  const Sequence last = Do(PutRecord(0, "a", "two", FileOf(3)));
+  ASSERT_TRUE(world_.RunUntil([&] { return checkpoint_ >= last; }, kLimit));
+  Missed("a", 1);
+  Rejoin(1);
+  ASSERT_TRUE(world_.RunUntil([&] { return !source_queries_.empty(); }, kLimit));
+  EXPECT_EQ(source_queries_.front().path(), "a");
+  EXPECT_GE(source_queries_.front().at_least(), last);
+}
+
+// Done anyway it would move what is to come, over what is not to be touched yet.
+TEST_F(ResyncTest, ARenameWithOneEndCopiedBeyondItMakesTheOtherEndMissed) {
+  Start();
+  Do(PutRecord(0, "a", "a"));
+  const Sequence before = Do(PutRecord(0, "b", "b"));
+  ASSERT_TRUE(world_.RunUntil([&] { return checkpoint_ >= before; }, kLimit));
+  Copied("a", before + 100);
+  Rejoin(before);
+  const Sequence rename = Append(RenameRecord(0, "a", "b", FileOf(1), FileOf(1)));
+  ASSERT_TRUE(world_.RunUntil([&] { return !found_missed_.empty(); }, kLimit));
+  EXPECT_EQ(found_missed_.front(), "b");
+  world_.RunFor(kSimSecond);
+  EXPECT_FALSE(durable_.contains(rename));
+  EXPECT_EQ(At("a"), "a");
+  EXPECT_EQ(At("b"), "b");
+}
+
+}  // namespace
+}  // namespace tandem
