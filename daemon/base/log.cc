@@ -43,6 +43,11 @@ class StderrLogger final : public Logger {
     logger_->flush_on(spdlog::level::info);
   }
 
+  // The thread first, with all lines that are queued: so nobody else uses the logger when it goes.
+  ~StderrLogger() override { pool_.reset(); }
+  StderrLogger(const StderrLogger&) = delete;
+  StderrLogger& operator=(const StderrLogger&) = delete;
+
   // Final: it is called by the constructor.
   void SetLevel(LogLevel minimum) final { logger_->set_level(SpdlogLevel(minimum)); }
 

@@ -53,8 +53,10 @@ Awaitable<absl::Status> Applier::Apply(Target& target, PathRun& run) {
     temps.insert(temp);
     status = co_await Replace(target, *parent, temp, run, static_cast<size_t>(base));
     temps.erase(temp);
+    if (status.ok()) late_.Made(first.path, run.by_predecessor);
   } else {
-    status = co_await Change(target, *parent, run);
+    status = co_await RenewIfNeeded(target, *parent, run);
+    if (status.ok()) status = co_await Change(target, *parent, run);
   }
   // Opened afresh next time, and cleaned: a temp file may be left.
   if (!status.ok()) target.directories().Forget(parent_path);
@@ -158,6 +160,7 @@ Awaitable<absl::Status> Applier::Delete(Target& target, const PathRun& run) {
     target.directories().Forget(parent_path);
     co_return unlinked;
   }
+  late_.Made(record.path, run.by_predecessor);
   co_return co_await (*parent)->Sync();
 }
 
@@ -199,6 +202,7 @@ Awaitable<absl::Status> Applier::Rename(Target& target, const PathRun& run) {
     co_return ForeignChange(absl::StrCat("the file to rename is gone, and at its new name are ",
                                          destination->size, " bytes, not ", record.result_size));
   }
+  late_.Renamed(record.path, record.new_path, run.by_predecessor);
   // The new name first: a crash between the two must not lose both.
   CO_RETURN_IF_ERROR(co_await to->Sync());
   if (from != to) CO_RETURN_IF_ERROR(co_await from->Sync());

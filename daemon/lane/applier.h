@@ -12,6 +12,7 @@
 #include "daemon/journal/record.h"
 #include "daemon/lane/content.h"
 #include "daemon/lane/edits.h"
+#include "daemon/lane/late_writes.h"
 #include "daemon/lane/size_range.h"
 #include "daemon/lane/target.h"
 
@@ -26,6 +27,8 @@ struct PathRun {
   // It may have been applied before, wholly or in part: by a predecessor that crashed, or by an
   // attempt that failed. Otherwise the target must look exactly as the journal left it.
   bool in_doubt = false;
+  // It may have been begun by a predecessor, whose writes may still be on their way.
+  bool by_predecessor = false;
   // In doubt: the sizes that the file may have, if nothing but this run, or what it was part of,
   // was begun since it was as the journal left it. Any other size is a stranger's. nullopt: any
   // size may be ours.
@@ -48,7 +51,14 @@ class Applier {
   // FOREIGN_CHANGE (errors.h): the target is not as the journal left it.
   Awaitable<absl::Status> Apply(Target& target, PathRun& run);
 
+  // No run that comes from now on can have been begun by a predecessor.
+  void EndDoubt() { late_.EndDoubt(); }
+
  private:
+  // Before a change in place.
+  Awaitable<absl::Status> RenewIfNeeded(Target& target, Directory& parent, const PathRun& run);
+  Awaitable<absl::Status> CopyInto(Directory& parent, std::string name, std::string temp,
+                                   FileStat old, int flags);
   Awaitable<absl::Status> Replace(Target& target, Directory& parent, std::string temp, PathRun& run,
                                   size_t base);
   Awaitable<absl::Status> FinishTemp(Directory& parent, FileHandle file, std::string temp,
@@ -67,6 +77,7 @@ class Applier {
 
   Env& env_;
   uint64_t generation_;
+  LateWrites late_;
 };
 
 }  // namespace tandem

@@ -250,6 +250,7 @@ Awaitable<void> Dispatcher::Settle(std::vector<Sequence> sequences, bool parked)
       parts_.reporter.Durable(sequence);
     }
   }
+  if (parts_.checkpointer.state().settled.prefix() >= doubt_limit_) applier_.EndDoubt();
   const Record& last = At(sequences.back()).record;
   if (IsEdit(last)) {
     edited_[last.path] = parts_.checkpointer.version();

@@ -22,7 +22,8 @@ PathRun Dispatcher::RunOf(const std::vector<Sequence>& sequences, bool heals) {
   const RecordType type = run.records.front()->type;
   const bool changes_names = type == RecordType::kRename || type == RecordType::kDelete;
   const bool any = sequences.front() <= doubt_limit_ && !changes_names;
-  run.in_doubt = run.in_doubt || heals || sequences.front() <= doubt_limit_;
+  run.by_predecessor = sequences.front() <= doubt_limit_;
+  run.in_doubt = run.in_doubt || heals || run.by_predecessor;
   if (!any && !heals) run.sizes = sizes;
   return run;
 }

@@ -283,8 +283,14 @@ void Resync::TryStuckAgain() {
 }
 
 std::optional<std::string> Resync::NextInBackground() {
+  // One beneath a directory that is stuck cannot be copied either.
   const auto is_free = [this](const auto& entry) {
-    return !entry.second.busy && entry.second.stuck.ok() && !pinned_.contains(entry.first);
+    if (entry.second.busy || pinned_.contains(entry.first)) return false;
+    const std::vector<std::string> all = AboveAndItself(entry.first);
+    return std::all_of(all.begin(), all.end(), [this](const std::string& each) {
+      const auto found = missed_.find(each);
+      return found == missed_.end() || found->second.stuck.ok();
+    });
   };
   auto next = std::find_if(missed_.upper_bound(next_), missed_.end(), is_free);
   if (next == missed_.end()) next = std::find_if(missed_.begin(), missed_.end(), is_free);

@@ -125,6 +125,29 @@ TEST_F(UploadTest, AGeneratorIsReadToItsEnd) {
   EXPECT_FALSE(received()[0].header.has_size());
 }
 
+// The daemon need not be sent again what it can tell by that.
+TEST_F(UploadTest, AnAttemptAfterAWholeOneSaysSizeAndCrcAtOnce) {
+  Receive(ErrorStatus({.code = grpc::StatusCode::UNAVAILABLE}));
+  Receive(grpc::Status::OK);
+  size_t at = 0;
+  auto next = [this, &at](size_t max_bytes) -> absl::StatusOr<std::string> {
+    std::string part = content_.substr(at, max_bytes);
+    at += part.size();
+    return part;
+  };
+  const auto restart = [&at] {
+    at = 0;
+    return absl::OkStatus();
+  };
+  ASSERT_TRUE(client_->Upload({.path = "big"}, MakeGeneratorSource(next, restart)).ok());
+  const std::vector<Received> got = received();
+  ASSERT_EQ(got.size(), 2u);
+  EXPECT_FALSE(got[0].header.has_data_crc32c());
+  EXPECT_EQ(got[1].header.size(), content_.size());
+  EXPECT_EQ(got[1].header.data_crc32c(), ::tandem::Crc32c(content_));
+  EXPECT_EQ(got[1].content, content_);
+}
+
 TEST_F(UploadTest, AGeneratorThatCannotStartAgainEndsTheUploadWithTheOutcomeUnknown) {
   Receive(ErrorStatus({.code = grpc::StatusCode::UNAVAILABLE}), 1);
   auto next = [](size_t max_bytes) -> absl::StatusOr<std::string> {

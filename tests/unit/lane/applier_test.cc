@@ -259,6 +259,77 @@ TEST_F(ApplierTest, TheModeOfANewFileIsTheJournaledOne) {
   EXPECT_EQ(stat->mode, 0604u);
 }
 
+// The writes of a lane that is gone, on a node that was cut off: they land when they like.
+class LateWritesTest : public ApplierTest {
+ protected:
+  LateWritesTest() { other_node_.Mount("/t", &disk_); }
+  // It has the file open now.
+  FileHandle OpenThere(const std::string& path) {
+    const auto file = world_.Await(other_node_.Open(kNoFile, "/t/root/" + path, O_WRONLY));
+    EXPECT_TRUE(file.ok()) << file.status();
+    return file.value_or(kNoFile);
+  }
+  void Land(FileHandle file, absl::string_view data, uint64_t offset) {
+    ASSERT_TRUE(world_.Await(other_node_.Write(file, data, offset)).ok());
+  }
+  absl::Status ApplyAgain(const Record& record) {
+    PathRun run{.records = {&record}, .in_doubt = true, .by_predecessor = true};
+    return world_.Await(applier_.Apply(*target_, run));
+  }
+  static Record WriteAt(Sequence sequence, std::string path, uint64_t offset, std::string data,
+                        uint64_t size) {
+    Record record = AppendRecord(sequence, std::move(path), std::move(data), offset, FileOf(size));
+    record.type = RecordType::kWriteAt;
+    record.result_size = size;
+    return record;
+  }
+
+  SimFiles other_node_{world_};
+};
+
+TEST_F(LateWritesTest, DoNotLandOverWhatIsWrittenInPlaceLater) {
+  ASSERT_TRUE(Apply({PutRecord(1, "f", "0123456789")}).ok());
+  const FileHandle there = OpenThere("f");
+  ASSERT_TRUE(ApplyAgain(WriteAt(2, "f", 2, "old", 10)).ok());
+  ASSERT_TRUE(Apply({WriteAt(3, "f", 2, "new", 10)}).ok());
+  Land(there, "old", 2);
+  EXPECT_EQ(Content("f"), "01new56789");
+  EXPECT_EQ(Files().size(), 1u);
+}
+
+TEST_F(LateWritesTest, AnAppendIsDoneAgainInPlaceAndTheFileIsRenewedBeforeItIsCut) {
+  ASSERT_TRUE(Apply({PutRecord(1, "f", "0123")}).ok());
+  const FileHandle there = OpenThere("f");
+  const uint64_t renames = disk_.count(IoKind::kRename);
+  ASSERT_TRUE(ApplyAgain(AppendRecord(2, "f", "late", 4, FileOf(4))).ok());
+  ASSERT_TRUE(Apply({AppendRecord(3, "f", "more", 8, FileOf(8))}).ok());
+  EXPECT_EQ(disk_.count(IoKind::kRename), renames) << "ledgers are not copied";
+  ASSERT_TRUE(Apply({TruncateRecord(4, "f", 2, FileOf(12))}).ok());
+  Land(there, "late", 4);
+  EXPECT_EQ(Content("f"), "01");
+  ASSERT_TRUE(Apply({WriteAt(5, "f", 0, "x", 2)}).ok());
+  EXPECT_EQ(disk_.count(IoKind::kRename), renames + 1) << "once";
+}
+
+TEST_F(LateWritesTest, FollowTheFileThroughARename) {
+  ASSERT_TRUE(Apply({PutRecord(1, "f", "0123")}).ok());
+  const FileHandle there = OpenThere("f");
+  ASSERT_TRUE(ApplyAgain(AppendRecord(2, "f", "late", 4, FileOf(4))).ok());
+  ASSERT_TRUE(Apply({RenameRecord(3, "f", "g", FileOf(8))}).ok());
+  ASSERT_TRUE(Apply({WriteAt(4, "g", 4, "mine", 8)}).ok());
+  Land(there, "late", 4);
+  EXPECT_EQ(Content("g"), "0123mine");
+}
+
+// Whatever a predecessor began after it went away with the file.
+TEST_F(LateWritesTest, AFileThatThisProcessMadeIsNotRenewed) {
+  ASSERT_TRUE(ApplyAgain(PutRecord(1, "f", "0123456789")).ok());
+  const uint64_t renames = disk_.count(IoKind::kRename);
+  ASSERT_TRUE(ApplyAgain(WriteAt(2, "f", 2, "abc", 10)).ok());
+  EXPECT_EQ(disk_.count(IoKind::kRename), renames);
+  EXPECT_EQ(Content("f"), "01abc56789");
+}
+
 TEST(FailureScopes, APathsErrorsAndATargetsErrorsAreToldApart) {
   for (const int error : {EACCES, EISDIR, ENOTDIR, ENAMETOOLONG, ELOOP, EROFS}) {
     EXPECT_EQ(ScopeOf(ErrnoStatus(error, "x")), FailureScope::kPath) << error;

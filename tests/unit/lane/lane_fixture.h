@@ -146,6 +146,14 @@ class LaneFixture : public testing::Test, private Journal::Listener {
     return commands_;
   }
 
+  // What core relays for a question in source_queries_.
+  void AnswerSource(uint64_t id, internal::v1::SourceTrouble trouble) {
+    CoreMessage message;
+    message.add_source_answers()->set_id(id);
+    message.mutable_source_answers(0)->set_trouble(trouble);
+    channel_->Send(std::move(message));
+  }
+
   uint64_t Send(PendingCommand command) {
     command.set_id(++commands_);
     CoreMessage message;

@@ -43,6 +43,19 @@ TEST_F(ResyncTest, ACopyIsNeverOlderThanWhatIsSettledHere) {
   EXPECT_GE(source_queries_.front().at_least(), last);
 }
 
+// Found by the simulation: the background tried it again and again, in no time, for ever.
+TEST_F(ResyncTest, WhatLiesBeneathAStuckDirectoryWaitsWithIt) {
+  Start();
+  Missed("d", 1);
+  Missed("d/a", 1);
+  Rejoin(0);
+  ASSERT_TRUE(world_.RunUntil([&] { return !source_queries_.empty(); }, kLimit));
+  ASSERT_EQ(source_queries_.front().path(), "d");
+  AnswerSource(source_queries_.front().id(), internal::v1::SOURCE_TROUBLE_PARKED);
+  world_.RunFor(10 * kSimSecond);
+  EXPECT_EQ(source_queries_.size(), 1u);
+}
+
 // Done anyway it would move what is to come, over what is not to be touched yet.
 TEST_F(ResyncTest, ARenameWithOneEndCopiedBeyondItMakesTheOtherEndMissed) {
   Start();

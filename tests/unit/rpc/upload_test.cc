@@ -188,6 +188,25 @@ TEST_F(UploadTest, ACommitThatTakesTooLongIsAnsweredBeforeTheCallsDeadline) {
   OnCore([](MemoryCore& core) { core.Release(); });
 }
 
+// An answer from an earlier attempt waits for its level, too.
+TEST_F(UploadTest, WhatIsAnsweredBeforeTheDataKnowsTheCallsDeadline) {
+  StartServer();
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
+  const auto writer = stub_->Upload(&context, &response_);
+  v1::UploadRequest header = Header(1);
+  header.mutable_header()->mutable_wait_timeout()->set_seconds(50);
+  writer->Write(header);
+  writer->WritesDone();
+  ASSERT_TRUE(writer->Finish().ok());
+  OnCore([](MemoryCore& core) {
+    const UploadRequest& request = core.committed.at(0).request;
+    ASSERT_TRUE(request.open_timeout_ms.has_value());
+    EXPECT_LT(*request.open_timeout_ms, 20'000);
+    EXPECT_EQ(request.wait_timeout_ms, 50'000) << "from the commit on";
+  });
+}
+
 TEST_F(UploadTest, AShutdownEndsAnUploadThatIsNotWholeAtOnce) {
   StartServer();
   grpc::ClientContext context;
