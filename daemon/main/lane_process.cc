@@ -19,8 +19,6 @@
 namespace tandem {
 namespace {
 
-constexpr int kLaneNice = 5;
-
 Awaitable<void> LaneMain(Lane& lane, Logger& log, boost::asio::io_context& context, int& status) {
   const absl::Status finished = co_await lane.Run();
   if (!finished.ok()) log.Error("lane_ended", {{"error", finished}});
@@ -56,9 +54,6 @@ int RunLaneProcess(const Config& config, const SharedText& shared, const std::st
     log.Error("target_unknown", {{"target", target}});
     return kExitBadConfig;
   }
-  // Who waits for an answer goes first: a lane that falls behind merges more. Before the engine
-  // starts, whose workers inherit it. A process may always be nicer.
-  if (setpriority(PRIO_PROCESS, 0, kLaneNice) != 0) log.Warning("lane_priority_not_set");
   // Modes are journaled as resolved numbers; the process's own taste does not matter.
   umask(0);
   // A terminal's Ctrl-C and the container's SIGTERM are core's business: it tells the lanes.

@@ -12,6 +12,10 @@ constexpr absl::string_view kLaneFlag = "--internal-lane=";
 constexpr absl::string_view kConfigFlag = "--internal-config=";
 constexpr absl::string_view kTargetFlag = "--internal-target=";
 
+// Who waits for an answer goes first: a lane that falls behind merges more. And at a start core
+// does, without which no lane has anything to do.
+constexpr int kLaneNice = 5;
+
 bool TakeValue(absl::string_view flag, std::vector<std::string>& arguments, std::string* value) {
   if (arguments.empty()) return false;
   absl::string_view text = arguments.front();
@@ -53,10 +57,12 @@ ChildSpec CoreSpec(const std::vector<std::string>& arguments) {
 }
 
 ChildSpec LaneSpec(const std::string& target, const std::vector<std::string>& arguments) {
-  return Spec(
-      target,
-      {"tandemd", absl::StrCat(kLaneFlag, kFdPlaceholder), absl::StrCat(kTargetFlag, target)},
-      arguments);
+  ChildSpec spec =
+      Spec(target,
+           {"tandemd", absl::StrCat(kLaneFlag, kFdPlaceholder), absl::StrCat(kTargetFlag, target)},
+           arguments);
+  spec.nice = kLaneNice;
+  return spec;
 }
 
 }  // namespace tandem

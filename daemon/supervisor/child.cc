@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -20,7 +21,7 @@ constexpr int kCannotExecute = 127;
 
 // Between fork and exec: async-signal-safe calls only, as other threads may hold any lock.
 [[noreturn]] void BecomeChild(const char* executable, char* const* argv, int inherited_fd,
-                              int shared_fd) {
+                              int shared_fd, int nice) {
   for (int signal = 1; signal < NSIG; ++signal) {
     struct sigaction standard = {};
     standard.sa_handler = SIG_DFL;
@@ -30,6 +31,7 @@ constexpr int kCannotExecute = 127;
   ignored.sa_handler = SIG_IGN;
   sigaction(SIGHUP, &ignored, nullptr);
   setpgid(0, 0);
+  if (getpriority(PRIO_PROCESS, 0) < nice) setpriority(PRIO_PROCESS, 0, nice);
   // Out of each other's way first.
   const int own = fcntl(inherited_fd, F_DUPFD, kSharedFd + 1);
   const int shared = shared_fd < 0 ? -1 : fcntl(shared_fd, F_DUPFD, kSharedFd + 1);
@@ -64,7 +66,7 @@ absl::StatusOr<pid_t> StartChild(const std::string& executable, const ChildSpec&
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   const pid_t pid = fork();
-  if (pid == 0) BecomeChild(executable.c_str(), argv.data(), inherited_fd, shared_fd);
+  if (pid == 0) BecomeChild(executable.c_str(), argv.data(), inherited_fd, shared_fd, spec.nice);
   const int error = errno;
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (pid < 0) return ErrnoStatus(error, absl::StrCat("fork for ", spec.name));

@@ -20,6 +20,7 @@ inline constexpr absl::string_view kSharedFdPlaceholder = "{shared}";
 struct ChildSpec {
   std::string name;               // "core", or the target's name; in logs and on descriptors
   std::vector<std::string> argv;  // argv[0] is what ps shows
+  int nice = 0;                   // it runs at this or nicer, from its very beginning
 };
 
 // Forks and executes `executable` with the spec's arguments. Besides standard input, output and

@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -61,7 +62,7 @@ int RunAsSupervisor(const std::vector<std::string>& args) {
   options.core = {.name = "core", .argv = {"fake", "core", args[2], "{fd}", "core", "{shared}"}};
   for (const char* name : {"local", "corebank"}) {
     options.lanes.push_back(
-        {.name = name, .argv = {"fake", "lane", args[2], "{fd}", name, "{shared}"}});
+        {.name = name, .argv = {"fake", "lane", args[2], "{fd}", name, "{shared}"}, .nice = 3});
   }
   options.restart = {
       .initial_ms = Number(args[3]), .max_ms = Number(args[4]), .stable_after_ms = Number(args[5])};
@@ -189,8 +190,8 @@ class FakeChild {
   char shared = '?';
   TANDEM_CHECK(pread(static_cast<int>(Number(args[5])), &shared, 1, 0) == 1);
   child.Report(absl::StrCat(args[4], " ", getpid(), " fds ", open_fds, " group ",
-                            getpgrp() == getpid() ? "own" : "shared", " shared ",
-                            std::string(1, shared)));
+                            getpgrp() == getpid() ? "own" : "shared", " nice ",
+                            getpriority(PRIO_PROCESS, 0), " shared ", std::string(1, shared)));
   child.Obey(is_core);
 }
 

@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sched.h>
+#include <sys/resource.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
@@ -28,9 +30,13 @@ TEST_F(SupervisorTest, StartsCoreAndALanePerTargetAndLinksThem) {
 TEST_F(SupervisorTest, ChildrenInheritTheirOneDescriptorAndAGroupOfTheirOwn) {
   Start();
   const Generation generation = AcceptGeneration();
-  EXPECT_THAT(generation.core.hello, testing::EndsWith("fds 2 group own shared 0"));
-  EXPECT_THAT(generation.lanes.at("local").hello, testing::EndsWith("fds 2 group own shared 0"));
-  EXPECT_THAT(generation.lanes.at("corebank").hello, testing::EndsWith("fds 2 group own shared 0"));
+  const int nice = getpriority(PRIO_PROCESS, 0);
+  const auto hello = [](int own_nice) {
+    return testing::EndsWith(absl::StrCat("fds 2 group own nice ", own_nice, " shared 0"));
+  };
+  EXPECT_THAT(generation.core.hello, hello(nice));
+  EXPECT_THAT(generation.lanes.at("local").hello, hello(std::max(nice, 3)));
+  EXPECT_THAT(generation.lanes.at("corebank").hello, hello(std::max(nice, 3)));
 }
 
 TEST_F(SupervisorTest, ADeadLaneIsStartedAgainAndItsNewLinkReachesTheSameCore) {
