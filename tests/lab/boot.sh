@@ -7,7 +7,7 @@ lab=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 build=$1 group=$2 results=$3
 pattern='^test_' seconds_each=120
 if [[ -n ${TANDEM_LAB_LONG:-} ]]; then
-  pattern='^(test|long)_' seconds_each=400
+  pattern='^(test|long)_' seconds_each=600
 fi
 mapfile -t names < <(sed -nE "s/(${pattern}[A-Za-z0-9]+)\(\).*/\1/p" "$lab/$group.sh")
 rest=()

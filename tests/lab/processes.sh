@@ -128,7 +128,7 @@ long_JournalAtItsCapDetach() {
   begin --journal-max-bytes=24MiB --journal-full-policy=detach
   cut_off corebank
   local i
-  for ((i = 0; i < 60; i++)); do
+  for ((i = 0; i < 40; i++)); do
     head -c 1000000 /dev/urandom | timeout 60 "$build/daemon/ctl/tandemctl" --socket "$(socket)" --level LOCAL \
       put "extra/$((i % 20))" >/dev/null || fail "a write is refused at the cap"
   done
