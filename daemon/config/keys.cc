@@ -172,8 +172,9 @@ void AddLaneKeys(std::vector<Key>& keys) {
                       "A target is probed this often: create, write, sync, delete"));
   keys.push_back(Time("health_min_stay", &S::health_min_stay, "5s", 0, kHour,
                       "A target stays SLOW, STALLED or DOWN this long after the cause is gone"));
-  keys.push_back(Amount("max_retries", K::kCount, &S::max_retries, "5", 0, 1'000,
-                        "Tries of a write that a target refuses, before its path is parked"));
+  keys.push_back(
+      Amount("max_retries", K::kCount, &S::max_retries, "5", 0, 1'000,
+             "How often a write that a target refuses is tried again before its path is parked"));
   keys.push_back(Time("retry_initial", &S::retry_initial, "50ms", 1, 60 * kSecond,
                       "Wait before the first retry; doubles up to retry_max"));
   keys.push_back(Time("retry_max", &S::retry_max, "5s", 1, kHour, "Longest wait between retries"));

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "daemon/base/status.h"
 #include "daemon/core/core_impl.h"
+#include "daemon/link/health_severity.h"
 
 namespace tandem {
 namespace {
@@ -102,9 +103,10 @@ void CoreImpl::LookAtHealth() {
     if (!lanes_[i]->Changed()) continue;
     changed = true;
     const internal::v1::LaneStatus status = lanes_[i]->Status();
-    env_.log.Info("target_health", {{"target", progress_.name(i)},
-                                    {"health", internal::v1::LaneHealth_Name(status.health())},
-                                    {"reason", status.reason()}});
+    env_.log.Log(SeverityOf(status.health()), "target_health",
+                 {{"target", progress_.name(i)},
+                  {"health", internal::v1::LaneHealth_Name(status.health())},
+                  {"reason", status.reason()}});
   }
   if (changed) NotifyHealth();
 }

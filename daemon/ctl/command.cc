@@ -22,8 +22,9 @@ std::string HintFor(const Globals& globals, const absl::Status& status,
                     const client::ErrorDetail& detail) {
   if (status.GetPayload(kUsageUrl).has_value()) return "see tandemctl --help";
   if (detail.reason == "DURABILITY_NOT_REACHED") {
+    const std::string level = globals.level.empty() ? "" : absl::StrCat(" --level ", globals.level);
     return absl::StrCat("the write is accepted and goes on; wait for it: tandemctl wait ",
-                        detail.sequence.value_or(0));
+                        detail.sequence.value_or(0), level);
   }
   if (detail.reason == "PAYLOAD_TOO_LARGE") return "large files go with: tandemctl upload";
   if (detail.reason == "TARGET_FAILED") return "see which target and why: tandemctl pending";
@@ -119,6 +120,8 @@ ExitCode Report(const Globals& globals, const absl::Status& status) {
   if (detail.level_reached != client::Level::kUnspecified) {
     std::cerr << "  level reached: " << LevelName(detail.level_reached) << "\n";
   }
+  if (detail.sequence.has_value()) std::cerr << "  sequence: " << *detail.sequence << "\n";
+  if (!detail.request_id.empty()) std::cerr << "  request-id: " << detail.request_id << "\n";
   if (!hint.empty()) std::cerr << "  " << hint << "\n";
   return code;
 }

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "daemon/lane/lane_impl.h"
+#include "daemon/link/health_severity.h"
 
 namespace tandem {
 namespace {
@@ -72,9 +73,10 @@ HealthSigns Lane::Impl::SignsNow() {
 LaneStatus Lane::Impl::StatusNow() {
   if (judge_.Look(SignsNow(), env_.clock.MonotonicNs() / kNsPerMs)) {
     health_since_ns_ = env_.clock.MonotonicNs();
-    env_.log.Info("target_health", {{"target", options_.target},
-                                    {"health", internal::v1::LaneHealth_Name(judge_.state())},
-                                    {"reason", judge_.reason()}});
+    env_.log.Log(SeverityOf(judge_.state()), "target_health",
+                 {{"target", options_.target},
+                  {"health", internal::v1::LaneHealth_Name(judge_.state())},
+                  {"reason", judge_.reason()}});
   }
   LaneStatus status;
   status.set_health(judge_.state());

@@ -59,6 +59,14 @@ Awaitable<absl::Status> TargetClaim::CheckEpoch(FileHandle top) {
     co_return fenced_;
   }
   released_ = file->instance.empty();
+  if (own && file->root != options_.writer_root) {
+    co_return absl::FailedPreconditionError(absl::StrCat(
+        "writer ", options_.writer, " has its files here in '", file->root,
+        "', and is to write in '", options_.writer_root,
+        "' now: what is owed to the one would go to the other. Set writer_root "
+        "back; or, if its tree was moved, let it be taken as it is: tandemctl target take-over ",
+        options_.target_path, " --writer ", options_.writer));
+  }
   // Saved before it is taken: a higher one was taken with a copy of this lane's state.
   if (released_ || (own && file->epoch <= state.epoch)) co_return absl::OkStatus();
   co_return Refusal(*file);

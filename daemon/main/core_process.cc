@@ -165,7 +165,7 @@ Awaitable<absl::Status> CoreProcess::LoadLanes(CoreOptions& options) {
     target.saved_checkpoint = state->settled.prefix();
     target.witnessed = state->settled.max();
   }
-  co_return absl::OkStatus();
+  co_return co_await CheckNoTargetIsForgotten(env_, options);
 }
 
 Awaitable<absl::Status> CoreProcess::StartCore() {

@@ -130,7 +130,7 @@ void Supervisor::OnSignal(int signal) {
   }
   stopping_ = true;
   if (core_.pid != 0) {
-    log_.Info("signal_forwarded", {{"signal", signal}, {"pid", static_cast<int>(core_.pid)}});
+    log_.Info("signal_forwarded", {{"signal", signal}, {"child_pid", static_cast<int>(core_.pid)}});
     kill(core_.pid, signal);
   } else if (!ending_) {
     End(exit_status_);
@@ -153,7 +153,7 @@ void Supervisor::Reap() {
     if (pid <= 0) break;
     const auto known = alive_.find(pid);
     if (known == alive_.end()) continue;  // an adopted orphan
-    std::vector<LogField> fields = {{"child", known->second}, {"pid", static_cast<int>(pid)}};
+    std::vector<LogField> fields = {{"child", known->second}, {"child_pid", static_cast<int>(pid)}};
     if (WIFSIGNALED(status)) {
       fields.emplace_back("signal", WTERMSIG(status));
     } else {
@@ -240,7 +240,7 @@ void Supervisor::OnStarted(Child& child, pid_t pid) {
   child.pid = pid;
   child.started = steady_clock::now();
   alive_.emplace(pid, child.spec.name);
-  log_.Info("child_started", {{"child", child.spec.name}, {"pid", static_cast<int>(pid)}});
+  log_.Info("child_started", {{"child", child.spec.name}, {"child_pid", static_cast<int>(pid)}});
 }
 
 void Supervisor::Restart(Child& child, void (Supervisor::*start)(Child&)) {

@@ -55,6 +55,22 @@ TEST_F(RefusedStartTest, TcpWithoutMutualTls) {
   ExpectRefused({{"tcp_address", "127.0.0.1:0"}}, "TCP is served only with mutual TLS");
 }
 
+// What the journal owes it would be dropped, and `ALL` answered without it.
+TEST(StartTest, ATargetThatIsNotConfiguredAnyMoreIsNotForgotten) {
+  Workspace workspace;
+  Daemon daemon(workspace, {});
+  daemon.Start();
+  ASSERT_TRUE(daemon.WaitServing());
+  ASSERT_TRUE(daemon.Connect()->Put("a", "x", {.level = client::Level::kAll}).ok());
+  daemon.KillAll();
+  daemon.Start({.keys = {{"corebank_efs_path", ""}}});
+  EXPECT_EQ(daemon.WaitExit(), 78);
+  EXPECT_THAT(daemon.Log(), HasSubstr("target 'corebank' is not configured any more"));
+  std::filesystem::remove_all(workspace.journal() + "/lanes/corebank");
+  daemon.Start();
+  EXPECT_TRUE(daemon.WaitServing());
+}
+
 // Of a core that only finishes, or of somebody else: it may be free by the next try.
 TEST(StartTest, APortThatIsTakenIsNoReasonToGiveUpForGood) {
   const int holder = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

@@ -152,6 +152,20 @@ TEST_F(EpochTest, ATakeOverEndsARollback) {
 }
 
 // Else a crash in between would look like somebody else's epoch.
+// What is owed to files of the one directory would be applied in the other.
+TEST_F(EpochTest, AnotherRootOfTheSameWriterIsRefusedUntilItIsTakenAsItIs) {
+  world_.RunFor(2 * kSimSecond);
+  options_.writer_root = "moved";
+  Restart();
+  world_.RunFor(2 * kSimSecond);
+  EXPECT_TRUE(lane().keeper.down());
+  EXPECT_THAT(lane().keeper.reason(), HasSubstr("has its files here in 'root'"));
+  EXPECT_FALSE(disk_.TypeOf("moved").has_value());
+  TakeOver();
+  world_.RunFor(10 * kSimSecond);
+  EXPECT_FALSE(lane().keeper.down()) << lane().keeper.reason();
+}
+
 TEST_F(EpochTest, IsSavedBeforeItIsTaken) {
   world_.RunFor(2 * kSimSecond);
   lane().publisher.Stop();

@@ -141,7 +141,7 @@ class SupervisorTest : public testing::Test {
 
   // Once the supervisor knows that their core is gone: a lane that ends before is started again.
   void EndLanes(const Generation& generation) {
-    NextLogLine({"child_exited", absl::StrCat("\"pid\":", generation.core.pid, ",")});
+    NextLogLine({"child_exited", absl::StrCat("\"child_pid\":", generation.core.pid, ",")});
     for (const auto& [name, lane] : generation.lanes) {
       EXPECT_EQ(lane.Next(), "eof");
       lane.Tell("exit 0");

@@ -24,7 +24,7 @@ TEST_F(SupervisorTest, StartsCoreAndALanePerTargetAndLinksThem) {
   const Generation generation = AcceptGeneration();
   EXPECT_EQ(generation.lanes.size(), 2U);
   EXPECT_THAT(NextLogLine({"child_started", "\"core\""}),
-              testing::HasSubstr(absl::StrCat("\"pid\":", generation.core.pid)));
+              testing::HasSubstr(absl::StrCat("\"child_pid\":", generation.core.pid)));
 }
 
 TEST_F(SupervisorTest, ChildrenInheritTheirOneDescriptorAndAGroupOfTheirOwn) {
