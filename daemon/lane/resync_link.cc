@@ -8,7 +8,7 @@ namespace {
 // A source that does not answer for so long hangs; the next question may go to another.
 constexpr int64_t kAnswerLimitNs = 10 * kNsPerSecond;
 
-absl::Status Stopped() { return absl::CancelledError("the lane stops"); }
+absl::Status LaneStops() { return absl::CancelledError("the lane stops"); }
 
 }  // namespace
 
@@ -48,7 +48,7 @@ Awaitable<absl::StatusOr<internal::v1::SourceAnswer>> ResyncLink::Ask(
   }
   const std::optional<internal::v1::SourceAnswer> answer = std::move(asked_.at(id));
   asked_.erase(id);
-  if (stopped_) co_return Stopped();
+  if (stopped_) co_return LaneStops();
   if (!answer.has_value()) co_return absl::UnavailableError("the source does not answer");
   switch (answer->trouble()) {
     case internal::v1::SOURCE_TROUBLE_UNSPECIFIED:
@@ -75,7 +75,7 @@ Awaitable<absl::Status> ResyncLink::NoteMissed(std::string path) {
   unnoted_.insert(id);
   reporter_.Missed(id, path);
   while (!stopped_ && unnoted_.contains(id)) co_await changed_.Wait();
-  co_return stopped_ ? Stopped() : absl::OkStatus();
+  co_return stopped_ ? LaneStops() : absl::OkStatus();
 }
 
 void ResyncLink::Copied(const std::string& path, Sequence at, uint64_t bytes) {
@@ -87,7 +87,7 @@ Awaitable<absl::StatusOr<internal::v1::MissedPage>> ResyncLink::Page(
   page_.reset();
   reporter_.AskMissedPage(after.value_or(""), !after.has_value());
   while (!stopped_ && !page_.has_value()) co_await changed_.Wait();
-  if (stopped_) co_return Stopped();
+  if (stopped_) co_return LaneStops();
   co_return *std::exchange(page_, std::nullopt);
 }
 
