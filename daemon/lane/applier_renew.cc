@@ -11,12 +11,12 @@
 namespace tandem {
 namespace {
 
-constexpr size_t kPieceBytes = 1 << 20;
+constexpr size_t kCopyPieceBytes = 1 << 20;
 // Copying more would keep the path waiting for too long: it is changed in place.
 constexpr uint64_t kMaxRenewedBytes = 64 << 20;
 
 // Changes bytes that were written before. An append that comes late writes what is there anyway.
-bool Overwrites(const std::vector<const Record*>& records) {
+bool ChangesWhatIsThere(const std::vector<const Record*>& records) {
   return std::any_of(records.begin(), records.end(), [](const Record* record) {
     return record->type == RecordType::kWriteAt || record->type == RecordType::kTruncate;
   });
@@ -28,7 +28,7 @@ Awaitable<absl::Status> Applier::RenewIfNeeded(Target& target, Directory& parent
                                                const PathRun& run) {
   const std::string path = run.records.front()->path;
   if (run.by_predecessor) late_.Edited(path);
-  if (!late_.MayCome(path) || !Overwrites(run.records)) co_return absl::OkStatus();
+  if (!late_.MayCome(path) || !ChangesWhatIsThere(run.records)) co_return absl::OkStatus();
   const std::string name(NameOf(path));
   const auto found = co_await env_.files.Stat(parent.handle, name);
   if (absl::IsNotFound(found.status())) co_return absl::OkStatus();
@@ -57,9 +57,9 @@ Awaitable<absl::Status> Applier::CopyInto(Directory& parent, std::string name, s
   const auto to =
       co_await env_.files.Open(parent.handle, temp, O_WRONLY | O_CREAT | O_TRUNC | flags, old.mode);
   absl::Status status = to.status();
-  std::string piece(std::min<uint64_t>(kPieceBytes, old.size), '\0');
+  std::string piece(std::min<uint64_t>(kCopyPieceBytes, old.size), '\0');
   for (uint64_t offset = 0; status.ok() && offset < old.size; offset += piece.size()) {
-    piece.resize(std::min<uint64_t>(kPieceBytes, old.size - offset));
+    piece.resize(std::min<uint64_t>(kCopyPieceBytes, old.size - offset));
     const auto count = co_await env_.files.Read(from, piece.data(), piece.size(), offset);
     status = count.status();
     if (status.ok() && *count != piece.size()) {
