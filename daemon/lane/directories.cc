@@ -113,10 +113,14 @@ Awaitable<absl::StatusOr<DirectoryRef>> Directories::OpenOrMake(std::string path
   // On a mount whose servers answer after the fact, "failed" may have happened: EEXIST is success.
   constexpr int kFlags = O_RDONLY | O_DIRECTORY;
   auto handle = co_await env_.files.Open((*parent)->handle, name, kFlags);
-  bool sync_parent = verify || unsynced_.contains(path);
+  // What something failed to make may be there all the same, and nobody has synced its entry.
+  bool sync_parent = verify || suspicious_ || unsynced_.contains(path);
   if (absl::IsNotFound(handle.status()) && create) {
     const absl::Status made = co_await env_.files.Mkdir((*parent)->handle, name);
-    if (!made.ok() && ErrnoOf(made) != EEXIST) co_return made;
+    if (!made.ok() && ErrnoOf(made) != EEXIST) {
+      unsynced_.insert(path);
+      co_return made;
+    }
     sync_parent = true;
     handle = co_await env_.files.Open((*parent)->handle, name, kFlags);
   }

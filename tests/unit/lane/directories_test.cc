@@ -90,5 +90,24 @@ TEST_F(DirectoriesTest, Rule04AFailedDirectorySyncIsNotForgottenWhenTheTargetIsO
   EXPECT_EQ(disk_.TypeOf("a", /*durable=*/true), FileType::kDirectory);
 }
 
+// Found by the simulation (seed 30038240): a mkdir that failed had happened, and the directory was
+// taken for one whose entry is durable.
+TEST_F(DirectoriesTest, Rule04ADirectoryThatCouldNotBeMadeIsSyncedWhenItIsThereAllTheSame) {
+  disk_.Inject({.kind = IoKind::kMkdir, .error = EIO});
+  EXPECT_FALSE(Get("a").ok());
+  ASSERT_TRUE(world_.Await(files_.Mkdir(directories_->root()->handle, "a")).ok());
+  ASSERT_TRUE(Get("a").ok());
+  EXPECT_EQ(disk_.TypeOf("a", /*durable=*/true), FileType::kDirectory);
+}
+
+TEST_F(DirectoriesTest, Rule04SoItIsWhenTheTargetIsOpenedAgain) {
+  const auto root = world_.Await(files_.Open(kNoFile, "/t", O_RDONLY | O_DIRECTORY));
+  ASSERT_TRUE(root.ok());
+  ASSERT_TRUE(world_.Await(files_.Mkdir(*root, "a")).ok());
+  Directories again(env_, *root, 4, /*suspicious=*/true);
+  ASSERT_TRUE(world_.Await(again.Get("a", true, /*verify=*/false)).ok());
+  EXPECT_EQ(disk_.TypeOf("a", /*durable=*/true), FileType::kDirectory);
+}
+
 }  // namespace
 }  // namespace tandem
