@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "daemon/config/layers.h"
 #include "daemon/config/value.h"
+#include "daemon/journal/record_format.h"
 #include "daemon/model/path.h"
 
 namespace tandem {
@@ -26,7 +27,6 @@ bool IsNumericHost(const std::string& address) {
 
 // It is made under a longer name (".new") and then renamed.
 constexpr size_t kMaxSocketPath = sizeof(sockaddr_un::sun_path) - sizeof(".new");
-constexpr uint64_t kSegmentUnitBytes = 4096;
 
 // Owner: the thread that loads the configuration; lives for one call.
 class Validator {
@@ -142,7 +142,8 @@ class Validator {
 
   void CheckSizes() {
     const Settings& s = settings_;
-    if (s.journal_segment_bytes % kSegmentUnitBytes != 0 || s.journal_segment_bytes > UINT32_MAX) {
+    if (s.journal_segment_bytes % kSegmentHeaderBytes != 0 ||
+        s.journal_segment_bytes > UINT32_MAX) {
       Error("journal_segment_bytes", absl::StrCat(FormatBytes(s.journal_segment_bytes),
                                                   " must be a multiple of 4KiB below 4GiB"));
     }

@@ -36,7 +36,11 @@ Acknowledgements::Acknowledgements(Env& env, const Progress& progress,
 
 void Acknowledgements::Add(AcknowledgementWait wait) {
   TANDEM_CHECK(wait.first >= 1 && wait.first <= wait.last);
-  Check(Insert({.wait = std::move(wait)}));
+  Begin({.wait = std::move(wait)});
+}
+
+void Acknowledgements::Begin(Waiter waiter) {
+  Check(Insert(std::move(waiter)));
   if (answers_.empty()) return;
   // Not inside the caller's call.
   boost::asio::post(env_.executor, [answer = std::move(answers_.back())]() mutable {
@@ -52,20 +56,7 @@ void Acknowledgements::RefuseWhenDurable(Sequence depends_on, absl::Status refus
   waiter.wait.last = depends_on;
   waiter.wait.deadline_ns = deadline_ns;
   waiter.wait.done = std::move(done);
-  const WaiterId id = Insert(std::move(waiter));
-  if (depends_on > progress_.durable() && journal_failure_.ok()) {
-    Check(id);
-    return;
-  }
-  if (depends_on > progress_.durable()) {
-    Finish(id, OutcomeUnknown(journal_failure_.message()));
-  } else {
-    Finish(id, waiters_.at(id)->refusal);
-  }
-  boost::asio::post(env_.executor, [answer = std::move(answers_.back())]() mutable {
-    answer.done(std::move(answer.reply));
-  });
-  answers_.clear();
+  Begin(std::move(waiter));
 }
 
 Acknowledgements::WaiterId Acknowledgements::Insert(Waiter waiter) {

@@ -80,6 +80,8 @@ class Acknowledgements {
     absl::StatusOr<WriteReply> reply;
   };
 
+  // What is clear at once is answered later, not inside the caller's call.
+  void Begin(Waiter waiter);
   WaiterId Insert(Waiter waiter);
   // Registers the waiter where it misses something; answers it if that is nowhere, or if there is
   // no hope.

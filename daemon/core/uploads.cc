@@ -237,13 +237,22 @@ Awaitable<void> Uploads::PumpLater(Uploads* uploads, std::weak_ptr<bool> alive) 
   uploads->PumpAll();
 }
 
-void Uploads::PumpAll() {
+std::vector<UploadId> Uploads::NotSequencing() const {
   std::vector<UploadId> ids;
   for (const auto& [id, upload] : uploads_) {
     if (!upload->sequencing) ids.push_back(id);
   }
-  for (const UploadId id : ids) {
-    if (uploads_.contains(id)) Pump(id);
+  return ids;
+}
+
+void Uploads::PumpAll() {
+  for (const UploadId id : NotSequencing()) {
+    if (!uploads_.contains(id)) continue;
+    if (absl::Status status = CollectPlaces(*uploads_.at(id)); !status.ok()) {
+      Fail(id, Refuse(Reason::kUploadAborted, absl::StrCat("a chunk is lost: ", status.message())));
+      continue;
+    }
+    Pump(id);
   }
 }
 

@@ -73,7 +73,9 @@ class Uploads {
   [[nodiscard]] absl::Status CheckPiece(const Upload& upload, const std::string& data) const;
   // Journals what can be journaled, answers who waits for that.
   void Pump(UploadId id);
+  // All that are not with intake, once the places of what became durable are known.
   void PumpAll();
+  [[nodiscard]] std::vector<UploadId> NotSequencing() const;
   // When the journal took nothing and nothing is under way that would come back.
   void PumpSoon();
   static Awaitable<void> PumpLater(Uploads* uploads, std::weak_ptr<bool> alive);

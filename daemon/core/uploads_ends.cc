@@ -107,18 +107,7 @@ void Uploads::UpdatePin() {
 }
 
 void Uploads::OnDurable() {
-  std::vector<UploadId> ids;
-  for (const auto& [id, upload] : uploads_) {
-    if (!upload->sequencing) ids.push_back(id);
-  }
-  for (const UploadId id : ids) {
-    if (!uploads_.contains(id)) continue;
-    if (absl::Status status = CollectPlaces(*uploads_.at(id)); !status.ok()) {
-      Fail(id, Refuse(Reason::kUploadAborted, absl::StrCat("a chunk is lost: ", status.message())));
-      continue;
-    }
-    Pump(id);
-  }
+  PumpAll();
   PayAborts();
 }
 
@@ -129,11 +118,7 @@ void Uploads::OnCheckpoint() {
 }
 
 void Uploads::OnJournalFailed() {
-  std::vector<UploadId> ids;
-  for (const auto& [id, upload] : uploads_) {
-    if (!upload->sequencing) ids.push_back(id);
-  }
-  for (const UploadId id : ids) {
+  for (const UploadId id : NotSequencing()) {
     Fail(id, Refuse(Reason::kJournalFailed, "the journal failed"));
   }
 }

@@ -46,8 +46,10 @@ Awaitable<bool> SegmentPool::SpendReserve(uint64_t bytes) {
   const uint64_t rest = std::exchange(reserve_bytes_, 0);
   if (slice < rest) {
     const absl::Status shrunk = co_await ShrinkReserve(rest - slice);
-    if (shrunk.ok()) reserve_bytes_ = rest - slice;
-    if (shrunk.ok()) co_return true;
+    if (shrunk.ok()) {
+      reserve_bytes_ = rest - slice;
+      co_return true;
+    }
   }
   const std::string name = kReserveName;
   const absl::Status removed = co_await env_.files.Unlink(directory_, name);

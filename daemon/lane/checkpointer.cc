@@ -67,17 +67,13 @@ void Checkpointer::Request() {
   wake_.Notify();
 }
 
-Awaitable<void> Checkpointer::WaitSaved() {
-  const uint64_t wanted = version_;
-  while (saved_version_ < wanted && !stopped_) {
-    Request();
-    co_await saved_.Wait();
-  }
-}
+Awaitable<void> Checkpointer::WaitSaved() { return WaitSavedUnless(stopped_); }
 
-Awaitable<void> Checkpointer::WaitSavedOrEnd() {
+Awaitable<void> Checkpointer::WaitSavedOrEnd() { return WaitSavedUnless(waits_ended_); }
+
+Awaitable<void> Checkpointer::WaitSavedUnless(const bool& ended) {
   const uint64_t wanted = version_;
-  while (saved_version_ < wanted && !waits_ended_) {
+  while (saved_version_ < wanted && !ended) {
     Request();
     co_await saved_.Wait();
   }

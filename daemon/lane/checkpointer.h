@@ -59,6 +59,8 @@ class Checkpointer {
   [[nodiscard]] uint64_t saved_version() const { return saved_version_; }
 
  private:
+  // `ended`: one of this object's own.
+  Awaitable<void> WaitSavedUnless(const bool& ended);
   void Changed();
   Awaitable<void> Loop();
   Awaitable<absl::Status> SaveOnce();

@@ -19,16 +19,16 @@ class SourceTest : public LaneFixture {
     return Answer(AskSource(query));
   }
   SourceAnswer DigestOf(uint64_t session, uint64_t offset) {
-    internal::v1::SourceQuery query;
-    query.set_session(session);
-    query.set_offset(offset);
-    query.set_digest(true);
-    return Answer(AskSource(query));
+    return Within(session, offset, /*digest=*/true);
   }
   SourceAnswer Piece(uint64_t session, uint64_t offset) {
+    return Within(session, offset, /*digest=*/false);
+  }
+  SourceAnswer Within(uint64_t session, uint64_t offset, bool digest) {
     internal::v1::SourceQuery query;
     query.set_session(session);
     query.set_offset(offset);
+    query.set_digest(digest);
     return Answer(AskSource(query));
   }
   SourceAnswer Answer(uint64_t id) {
