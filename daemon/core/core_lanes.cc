@@ -88,8 +88,8 @@ absl::Status CoreImpl::TakeLaneMessage(size_t lane, internal::v1::LaneMessage& m
   if (message.drained()) endpoint.OnDrained();
   if (message.has_status()) {
     endpoint.OnStatus(message.status());
-    rates_[lane].Note(progress_.target(lane).applied(), journal_->appended(),
-                      env_.clock.MonotonicNs());
+    rates_[lane].Note(message.status().applied_writes(),
+                      progress_.target(lane).Lag(intake_.lag()).writes, env_.clock.MonotonicNs());
     LookAtHealth();
   }
   detachment_.OnProgress(lane);
@@ -217,8 +217,9 @@ TargetView CoreImpl::ViewTarget(size_t lane) {
   view.lag_bytes = lag.bytes;
   view.lag_ms = intake_.LagMs(lag);
   const CatchUpRate& rate = rates_[lane];
-  view.applied_per_s = rate.applied_per_s();
-  view.catch_up_left_ms = rate.LeftMs(lag.writes);
+  const int64_t now_ns = env_.clock.MonotonicNs();
+  view.applied_per_s = rate.AppliedPerS(now_ns);
+  view.catch_up_left_ms = rate.LeftMs(lag.writes, target.parked().size(), now_ns);
   view.parked_count = target.parked().size();
   for (const auto& [sequence, parked] : target.parked()) {
     if (view.parked.size() == kMaxParkedShown) break;

@@ -12,6 +12,8 @@ namespace tandem {
 namespace {
 
 constexpr int64_t kRoundNs = 1'000'000'000;
+// Less than this part of a segment is not worth a cut.
+constexpr uint64_t kLeastTrimPart = 8;
 
 }  // namespace
 
@@ -225,7 +227,31 @@ Awaitable<absl::Status> JournalImpl::CheckOne(KeptSegment segment) {
   TANDEM_CHECK(kept != nullptr);  // it is not retired while it is checked
   kept->footer = true;
   kept->checked = true;
+  co_await Trim(segment, check.end);
   co_return absl::OkStatus();
+}
+
+// Gives back what a segment that was sealed early does not need: every start seals one, and many
+// starts while a target is away must not fill the journal. Its footer is there, so nothing behind
+// its last record is read any more.
+Awaitable<void> JournalImpl::Trim(KeptSegment segment, uint64_t end) {
+  const uint64_t to = (end + kSegmentHeaderBytes - 1) / kSegmentHeaderBytes * kSegmentHeaderBytes;
+  if (segment.bytes < to + options_.segment_bytes / kLeastTrimPart) co_return;
+  const std::string name = SegmentName(segment.id);
+  const auto file = co_await env_.files.Open(files_.segments, name, O_RDWR);
+  if (stopped_) co_return;
+  absl::Status status = file.status();
+  if (file.ok()) {
+    status = co_await env_.files.Truncate(*file, to);
+    if (!stopped_ && status.ok()) status = co_await env_.files.Sync(*file);
+    if (!stopped_) (void)co_await env_.files.Close(*file);
+  }
+  if (stopped_) co_return;
+  if (status.ok()) {
+    set_.Shrink(*set_.Find(segment.id), to);
+  } else {
+    env_.log.Warning("journal_trim_failed", {{"segment", segment.id}, {"why", status}});
+  }
 }
 
 }  // namespace tandem

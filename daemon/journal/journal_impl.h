@@ -101,6 +101,7 @@ class JournalImpl : public std::enable_shared_from_this<JournalImpl> {
   static Awaitable<void> CheckLoop(Self self);
   KeptSegment* NextToCheck();
   Awaitable<absl::Status> CheckOne(KeptSegment segment);
+  Awaitable<void> Trim(KeptSegment segment, uint64_t end);
   Awaitable<void> RetireSome();
   Awaitable<bool> RetireOne();
   Awaitable<bool> IsCovered(KeptSegment segment);

@@ -231,7 +231,7 @@ Awaitable<absl::Status> Recovery::ReadSegment(const Segment& segment) {
                    .first = header.first,
                    .last = header.first - 1,
                    .run_ms = std::min(segment.run_ms, result_.run_ms),
-                   .bytes = header.bytes,
+                   .bytes = std::min(header.bytes, segment.size),
                    .salt = header.salt,
                    .epoch = header.epoch,
                    .full_size = segment.size >= header.bytes};

@@ -43,7 +43,7 @@ Awaitable<absl::StatusOr<SealedCheck>> CheckFile(Env& env, FileHandle file, Kept
     co_await Sleep(env.clock, kPauseNs);
     if (go() != CheckGo::kOn) co_return absl::CancelledError("journal is closing");
   }
-  SealedCheck check;
+  SealedCheck check{.end = scanner.offset()};
   if (builder) check.footer = builder->Finish(segment.run_ms);
   co_return check;
 }

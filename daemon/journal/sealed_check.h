@@ -12,6 +12,7 @@ namespace tandem {
 
 struct SealedCheck {
   std::string footer;  // the file's content; "" unless asked for
+  uint64_t end = 0;    // where the last record ends, bytes
 };
 
 // Whether the reader still has reason to go on.

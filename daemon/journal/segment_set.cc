@@ -94,6 +94,13 @@ void SegmentSet::Remove(uint64_t id) {
   segments_.erase(found);
 }
 
+void SegmentSet::Shrink(KeptSegment& segment, uint64_t bytes) {
+  TANDEM_CHECK(IsSealed(segment) && bytes <= segment.bytes);
+  kept_bytes_ -= segment.bytes - bytes;
+  segment.bytes = bytes;
+  segment.full_size = false;
+}
+
 std::optional<KeptFooter> SegmentSet::TakeExpiredFooter(int64_t run_ms) {
   if (footers_.empty() || run_ms - footers_.front().run_ms < retention_ms_) {
     return std::nullopt;

@@ -20,7 +20,7 @@ struct KeptSegment {
   Sequence first = 0;
   Sequence last = 0;   // its newest valid and durable record; first - 1: it has none
   int64_t run_ms = 0;  // run time when that was appended, or later
-  uint64_t bytes = 0;  // full size
+  uint64_t bytes = 0;  // full size; less if its file was cut when it was sealed
   uint64_t salt = 0;
   uint64_t epoch = 0;
   bool full_size = false;  // all its bytes are allocated: it may be recycled
@@ -77,6 +77,8 @@ class SegmentSet {
   // Its time is not over: its footer must stay.
   [[nodiscard]] bool KeepFooterOf(const KeptSegment& segment, int64_t run_ms) const;
   void Remove(uint64_t id);
+  // Its file was cut to `bytes`.
+  void Shrink(KeptSegment& segment, uint64_t bytes);
   // Takes out a footer whose time is over.
   std::optional<KeptFooter> TakeExpiredFooter(int64_t run_ms);
 

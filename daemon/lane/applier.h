@@ -57,8 +57,7 @@ class Applier {
  private:
   // Before a change in place.
   Awaitable<absl::Status> RenewIfNeeded(Target& target, Directory& parent, const PathRun& run);
-  Awaitable<absl::Status> CopyInto(Directory& parent, std::string name, std::string temp,
-                                   FileStat old, int flags);
+  Awaitable<absl::Status> CopyInto(FileHandle from, FileHandle to, uint64_t size);
   Awaitable<absl::Status> Replace(Target& target, Directory& parent, std::string temp, PathRun& run,
                                   size_t base);
   Awaitable<absl::Status> FinishTemp(Directory& parent, FileHandle file, std::string temp,

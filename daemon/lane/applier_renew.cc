@@ -6,6 +6,7 @@
 #include "daemon/base/status.h"
 #include "daemon/lane/applier.h"
 #include "daemon/lane/base_check.h"
+#include "daemon/lane/new_file.h"
 #include "daemon/model/path.h"
 
 namespace tandem {
@@ -38,42 +39,29 @@ Awaitable<absl::Status> Applier::RenewIfNeeded(Target& target, Directory& parent
     co_return absl::OkStatus();
   }
   target.files().Drop(path);
-  const std::string temp = TempName(generation_, run.records.back()->sequence);
-  target.directories().temps().insert(temp);
-  absl::Status status = co_await CopyInto(parent, name, temp, *found, target.data_flags());
-  if (status.ok()) status = co_await env_.files.Rename(parent.handle, temp, parent.handle, name);
-  // A rename that failed may have happened; either way the temp name must not stay.
-  if (!status.ok()) (co_await env_.files.Unlink(parent.handle, temp)).IgnoreError();
-  target.directories().temps().erase(temp);
-  if (status.ok()) status = co_await parent.Sync();
-  if (status.ok()) late_.Made(path, run.by_predecessor);
-  co_return status;
+  CO_ASSIGN_OR_RETURN(
+      const FileHandle old,
+      co_await env_.files.Open(parent.handle, name, O_RDONLY | target.data_flags()));
+  const auto copy = [&](FileHandle file) { return CopyInto(old, file, found->size); };
+  NewFile renewed{TempName(generation_, run.records.back()->sequence), name, found->mode};
+  const absl::Status made = co_await MakeNewFile(env_, target, parent, std::move(renewed), copy);
+  (co_await env_.files.Close(old)).IgnoreError();  // only read
+  if (made.ok()) late_.Made(path, run.by_predecessor);
+  co_return made;
 }
 
-Awaitable<absl::Status> Applier::CopyInto(Directory& parent, std::string name, std::string temp,
-                                          FileStat old, int flags) {
-  CO_ASSIGN_OR_RETURN(const FileHandle from,
-                      co_await env_.files.Open(parent.handle, name, O_RDONLY | flags));
-  const auto to =
-      co_await env_.files.Open(parent.handle, temp, O_WRONLY | O_CREAT | O_TRUNC | flags, old.mode);
-  absl::Status status = to.status();
-  std::string piece(std::min<uint64_t>(kCopyPieceBytes, old.size), '\0');
-  for (uint64_t offset = 0; status.ok() && offset < old.size; offset += piece.size()) {
-    piece.resize(std::min<uint64_t>(kCopyPieceBytes, old.size - offset));
-    const auto count = co_await env_.files.Read(from, piece.data(), piece.size(), offset);
-    status = count.status();
-    if (status.ok() && *count != piece.size()) {
-      status = absl::UnavailableError("the file was cut while it was copied");
+Awaitable<absl::Status> Applier::CopyInto(FileHandle from, FileHandle to, uint64_t size) {
+  std::string piece(std::min<uint64_t>(kCopyPieceBytes, size), '\0');
+  for (uint64_t offset = 0; offset < size; offset += piece.size()) {
+    piece.resize(std::min<uint64_t>(kCopyPieceBytes, size - offset));
+    CO_ASSIGN_OR_RETURN(const size_t count,
+                        co_await env_.files.Read(from, piece.data(), piece.size(), offset));
+    if (count != piece.size()) {
+      co_return absl::UnavailableError("the file was cut while it was copied");
     }
-    if (status.ok()) status = co_await env_.files.Write(*to, piece, offset);
+    CO_RETURN_IF_ERROR(co_await env_.files.Write(to, piece, offset));
   }
-  if (status.ok()) status = co_await env_.files.Sync(*to);
-  (co_await env_.files.Close(from)).IgnoreError();  // only read
-  if (to.ok()) {
-    const absl::Status closed = co_await env_.files.Close(*to);
-    if (status.ok()) status = closed;
-  }
-  co_return status;
+  co_return absl::OkStatus();
 }
 
 }  // namespace tandem

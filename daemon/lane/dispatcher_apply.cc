@@ -42,7 +42,7 @@ Awaitable<Dispatcher::Outcome> Dispatcher::ApplyOrPark(std::vector<Sequence>& se
       NoteBegun(sequences);
       ++attempts;
       if (ScopeOf(status) == FailureScope::kTarget) {
-        if (target == parts_.keeper.current()) parts_.keeper.ReportFailure(status);
+        if (target == parts_.keeper.current()) parts_.keeper.WriteFailed(status);
         refusals = 0;
         co_await Pause(attempts);
         continue;

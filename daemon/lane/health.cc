@@ -29,6 +29,7 @@ int Badness(Health health) {
 HealthJudge::Finding HealthJudge::Find(const HealthSigns& signs) const {
   if (!signs.owned) return {internal::v1::LANE_HEALTH_STARTING, signs.reason};
   if (!signs.open && signs.ever_open) return {internal::v1::LANE_HEALTH_DOWN, signs.reason};
+  if (signs.failing) return {internal::v1::LANE_HEALTH_DOWN, signs.reason};
   // Also while it is opened for the first time: a mount may hang from the very beginning.
   if (signs.oldest_ms >= limits_.stall_ms) {
     return {internal::v1::LANE_HEALTH_STALLED,

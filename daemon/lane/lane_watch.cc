@@ -63,6 +63,9 @@ HealthSigns Lane::Impl::SignsNow() {
     signs.open = false;
     signs.ever_open = keeper_->ever_opened() || keeper_->failed_before();
     signs.reason = keeper_->reason();
+  } else if (keeper_.has_value() && !keeper_->trouble().empty()) {
+    signs.failing = true;
+    signs.reason = keeper_->trouble();
   }
   signs.oldest_ms = env_.files.oldest_in_flight_ns() / kNsPerMs;
   signs.durable = dispatcher_.has_value() ? tail_.durable : UINT64_MAX;

@@ -7,6 +7,7 @@
 #include "daemon/base/status.h"
 #include "daemon/lane/base_check.h"
 #include "daemon/lane/errors.h"
+#include "daemon/lane/new_file.h"
 #include "daemon/lane/resync.h"
 #include "daemon/model/path.h"
 
@@ -124,24 +125,9 @@ Awaitable<absl::Status> Resync::MakeFile(Target& target, const std::string& path
   }
   const absl::Status plain = CheckPlain(co_await env_.files.Stat(parent->handle, name));
   CO_RETURN_IF_ERROR(plain);
-  const std::string temp = TempName(generation_, kFirstPin + ++temps_);
-  target.directories().temps().insert(temp);
-  auto file = co_await env_.files.Open(
-      parent->handle, temp, O_WRONLY | O_CREAT | O_TRUNC | target.data_flags(), answer.mode());
-  absl::Status status = file.status();
-  if (status.ok()) {
-    status = co_await Fill(*file, answer);
-    if (status.ok()) status = co_await env_.files.Sync(*file);
-    const absl::Status closed = co_await env_.files.Close(*file);
-    if (status.ok()) status = closed;
-    if (status.ok()) {
-      status = co_await env_.files.Rename(parent->handle, temp, parent->handle, name);
-    }
-    // A rename that failed may have happened; either way the temp name must not stay.
-    if (!status.ok()) (co_await env_.files.Unlink(parent->handle, temp)).IgnoreError();
-  }
-  target.directories().temps().erase(temp);
-  if (status.ok()) status = co_await parent->Sync();
+  NewFile copied{TempName(generation_, kFirstPin + ++temps_), name, answer.mode()};
+  const auto fill = [&](FileHandle file) { return Fill(file, answer); };
+  const absl::Status status = co_await MakeNewFile(env_, target, *parent, std::move(copied), fill);
   if (!status.ok()) target.directories().Forget(parent_path);
   *bytes = answer.size();
   co_return status;

@@ -38,6 +38,11 @@ void TargetKeeper::ReportFailure(const absl::Status& failure) {
   Start();
 }
 
+void TargetKeeper::WriteFailed(const absl::Status& failure) {
+  trouble_ = std::string(failure.message());
+  ReportFailure(failure);
+}
+
 Awaitable<bool> TargetKeeper::IsWell() {
   // Probes use one name, so there is one at a time; one under way began before it was asked for.
   const uint64_t wanted = probes_begun_ + 1;

@@ -33,6 +33,14 @@ class TargetKeeper {
   // An operation failed in a way that is the target's fault: DOWN until it opens and probes well.
   void ReportFailure(const absl::Status& failure);
 
+  // So did a write, and until one goes well the target is in trouble however well it opens and
+  // probes: of a full disk, say, the small file of a probe is the last that fits.
+  void WriteFailed(const absl::Status& failure);
+  // Or it was quarantined: then it is its path that is in trouble.
+  void WriteSucceeded() { trouble_.clear(); }
+  // "" if it is in none.
+  [[nodiscard]] const std::string& trouble() const { return trouble_; }
+
   // A probe that begins now or later: is the target itself well? If not, it is DOWN. Those who ask
   // at the same time share one.
   Awaitable<bool> IsWell();
@@ -58,6 +66,7 @@ class TargetKeeper {
   TargetClaim* claim_;
   std::shared_ptr<Target> target_;
   std::string reason_ = "not opened yet";
+  std::string trouble_;
   std::shared_ptr<TempNames> temps_ = std::make_shared<TempNames>();
   bool opening_ = false;
   bool ever_opened_ = false;

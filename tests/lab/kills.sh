@@ -40,14 +40,14 @@ killed_each() {
 test_KillEachWhileCut() { killed_each LOCAL corebank cut_off corebank -- heal corebank; }
 test_KillEachWhileLocalIsCut() { killed_each JOURNALED local cut_off local -- heal local; }
 # Nobody can say what a path is: no write can be accepted by a new core.
-long_KillEachWhileBothAreCut() { killed_each none corebank cut_both -- heal_both; }
+test_KillEachWhileBothAreCut() { killed_each none corebank cut_both -- heal_both; }
 cut_both() { cut_off local && cut_off corebank; }
 heal_both() { heal local && heal corebank; }
-long_KillEachWhileRequestsAreLost() { killed_each LOCAL corebank cut_requests corebank -- heal corebank; }
-long_KillEachWhileRepliesAreLost() { killed_each LOCAL corebank cut_replies corebank -- heal corebank; }
-long_KillEachWhile20PercentAreLost() { killed_each LOCAL corebank lose corebank 20% -- heal corebank; }
-long_KillEachWhileSlow() { killed_each LOCAL corebank delay corebank 500ms -- heal corebank; }
-long_KillEachWhileFlapping() { killed_each LOCAL corebank flap_on -- flap_off; }
+test_KillEachWhileRequestsAreLost() { killed_each LOCAL corebank cut_requests corebank -- heal corebank; }
+test_KillEachWhileRepliesAreLost() { killed_each LOCAL corebank cut_replies corebank -- heal corebank; }
+test_KillEachWhile20PercentAreLost() { killed_each LOCAL corebank lose corebank 20% -- heal corebank; }
+test_KillEachWhileSlow() { killed_each LOCAL corebank delay corebank 500ms -- heal corebank; }
+test_KillEachWhileFlapping() { killed_each LOCAL corebank flap_on -- flap_off; }
 flap_on() {
   flap corebank 1000 2 &
   flapper=$!
@@ -63,16 +63,16 @@ test_KillEachWhileServerIsStopped() { killed_each LOCAL corebank server_stop cor
 test_KillEachWhileDiskIsFull() {
   killed_each LOCAL corebank fill_disk /run/srv/corebank -- free_disk /run/srv/corebank
 }
-long_KillEachWhileQuotaIsReached() { killed_each LOCAL corebank quota 1 -- quota 0; }
+test_KillEachWhileQuotaIsReached() { killed_each LOCAL corebank quota 1 -- quota 0; }
 # quota KIBIBYTES: 0 for none. What is there already may be more.
 quota() { setquota -u "$user" 0 "$1" 0 0 /run/srv/corebank; }
-long_KillEachWithStaleHandles() { killed_each LOCAL corebank server_replace_tree corebank -- true; }
-long_KillEachWhileReadOnly() {
+test_KillEachWithStaleHandles() { killed_each LOCAL corebank server_replace_tree corebank -- true; }
+test_KillEachWhileReadOnly() {
   killed_each LOCAL corebank server_export corebank ro -- server_export corebank rw
 }
-long_KillEachWhileUnreadable() { killed_each LOCAL corebank receipts_mode 000 -- receipts_mode 750; }
+test_KillEachWhileUnreadable() { killed_each LOCAL corebank receipts_mode 000 -- receipts_mode 750; }
 receipts_mode() { chmod "$1" "$(tree corebank)"/receipts/*; }
-long_KillEachWithADirectoryInTheWay() {
+test_KillEachWithADirectoryInTheWay() {
   killed_each LOCAL corebank take_place -- rmdir "/run/srv/corebank/$test/extra/taken"
   [[ $(<"$(tree corebank)/extra/taken") == two ]] || fail "the parked write did not arrive"
 }
@@ -82,10 +82,10 @@ take_place() {
 }
 
 # --- the mount
-long_KillEachWhileMountIsMissing() {
+test_KillEachWhileMountIsMissing() {
   killed_each LOCAL corebank detach_mount corebank -- attach_mount corebank
 }
-long_KillEachWhileExportIsWrong() { killed_each LOCAL corebank wrong_export -- right_export; }
+test_KillEachWhileExportIsWrong() { killed_each LOCAL corebank wrong_export -- right_export; }
 wrong_export() { detach_mount corebank && attach_mount corebank local; }
 right_export() { detach_mount corebank && attach_mount corebank; }
 

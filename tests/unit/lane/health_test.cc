@@ -52,6 +52,15 @@ TEST_F(HealthTest, ATargetThatIsNotOpenIsDownWithItsReason) {
   EXPECT_EQ(fresh.state(), LANE_HEALTH_STARTING);
 }
 
+TEST_F(HealthTest, ATargetWhereWritesFailIsDownThoughItIsOpen) {
+  EXPECT_EQ(After(1, {.failing = true, .reason = "no space"}), LANE_HEALTH_DOWN);
+  EXPECT_EQ(judge_.reason(), "no space");
+  ProbeWell(3);
+  EXPECT_EQ(After(5'000, {.failing = true, .reason = "no space"}), LANE_HEALTH_DOWN);
+  ProbeWell(3);
+  EXPECT_EQ(After(5'000, {}), LANE_HEALTH_HEALTHY);
+}
+
 TEST_F(HealthTest, ABadStateIsLeftAfterAMinimumStayAndARunOfGoodProbesOnly) {
   After(0, Running(40'000));
   ProbeWell(3);

@@ -214,6 +214,7 @@ class LaneFixture : public testing::Test, private Journal::Listener {
   std::map<Sequence, bool> durable_;
   std::map<uint64_t, internal::v1::SourceAnswer> source_answers_;
   Sequence checkpoint_ = 0;
+  internal::v1::LaneStatus status_;                        // the last one
   int64_t complete_ns_ = 0;                                // what core says with its tails
   std::optional<internal::v1::MissedState> missed_state_;  // told to a lane that starts
   internal::v1::MissedPage missed_page_;                   // and the paths, when it asks
@@ -250,6 +251,7 @@ class LaneFixture : public testing::Test, private Journal::Listener {
     for (const auto& answer : message.source_answers()) source_answers_[answer.id()] = answer;
     for (const auto& query : message.source_queries()) source_queries_.push_back(query);
     for (const auto& missed : message.missed()) found_missed_.push_back(missed.path());
+    if (message.has_status()) status_ = message.status();
     if (message.has_missed_page()) {
       CoreMessage page;
       *page.mutable_missed_page() = missed_page_;

@@ -1,0 +1,26 @@
+// A file made beside the one whose place it takes, so that nobody ever sees half of it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/functional/function_ref.h"
+#include "daemon/io/env.h"
+#include "daemon/lane/target.h"
+
+namespace tandem {
+
+struct NewFile {
+  std::string temp;  // the name that it has until it is complete
+  std::string name;
+  uint32_t mode = 0;
+};
+
+// Makes it in `parent`, lets `fill` write it, and gives it its name, all durable. Any error: it may
+// have its name all the same, but not its temp name. `fill` and what it refers to outlive this.
+// Owner: the lane's thread.
+[[nodiscard]] Awaitable<absl::Status> MakeNewFile(
+    Env& env, Target& target, Directory& parent, NewFile file,
+    absl::FunctionRef<Awaitable<absl::Status>(FileHandle)> fill);
+
+}  // namespace tandem

@@ -1,0 +1,54 @@
+// What a lane says of its target's health, from how real writes go.
+#include "tests/unit/lane/lane_fixture.h"
+
+namespace tandem {
+namespace {
+
+using internal::v1::LANE_HEALTH_DOWN;
+using internal::v1::LANE_HEALTH_HEALTHY;
+using testing::HasSubstr;
+
+class LaneHealth : public LaneFixture {
+ protected:
+  LaneHealth() {
+    options_.retry_max_ms = 5'000;
+    options_.health_check_interval_ms = 1'000;
+  }
+  bool IsHealthy() {
+    return world_.RunUntil([this] { return status_.health() == LANE_HEALTH_HEALTHY; }, kLimit);
+  }
+};
+
+// Found by a user: the probe's small file still fitted where no write did.
+TEST_F(LaneHealth, ATargetWithoutRoomForWritesIsDownThoughItsProbesGoWell) {
+  Start();
+  Do(PutRecord(0, "a", "1"));
+  ASSERT_TRUE(IsHealthy());
+  disk_.set_capacity(disk_.used_bytes() + (16 << 10));
+  const Sequence large = Append(PutRecord(0, "b", std::string(64 << 10, 'x')));
+  world_.RunFor(20 * kSimSecond);
+  for (int i = 0; i < 40; ++i) {
+    world_.RunFor(kSimSecond / 2);
+    EXPECT_EQ(status_.health(), LANE_HEALTH_DOWN);
+    EXPECT_THAT(status_.reason(), HasSubstr("No space"));
+  }
+  EXPECT_FALSE(IsDurable(large));
+  disk_.set_capacity(1 << 30);
+  EXPECT_TRUE(IsHealthy());
+  EXPECT_TRUE(IsDurable(large)) << "it was only tried again in between";
+}
+
+TEST_F(LaneHealth, AWriteThatIsQuarantinedIsNoTroubleOfTheTarget) {
+  Start();
+  Do(PutRecord(0, "a", "1"));
+  ASSERT_TRUE(IsHealthy());
+  Refuse("b");
+  EXPECT_TRUE(IsParked(Do(PutRecord(0, "b", "1"))));
+  for (int i = 0; i < 20; ++i) {
+    world_.RunFor(kSimSecond / 2);
+    EXPECT_EQ(status_.health(), LANE_HEALTH_HEALTHY) << status_.reason();
+  }
+}
+
+}  // namespace
+}  // namespace tandem
