@@ -225,10 +225,15 @@ DaemonStatus FromWire(const v1::GetStatusResponse& wire) {
   status.rpo_at_risk = wire.rpo_at_risk();
   status.rpo_refuse = wire.rpo_refuse();
   const v1::JournalStatus& journal = wire.journal();
-  status.journal = {journal.directory(),         journal.state(),
-                    journal.appended_sequence(), journal.durable_sequence(),
-                    journal.retired_sequence(),  journal.used_bytes(),
-                    journal.max_bytes(),         journal.epoch()};
+  status.journal = {journal.directory(),
+                    journal.state(),
+                    journal.appended_sequence(),
+                    journal.durable_sequence(),
+                    journal.retired_sequence(),
+                    journal.used_bytes(),
+                    journal.max_bytes(),
+                    journal.epoch(),
+                    journal.reason()};
   for (const v1::TargetStatus& target : wire.targets()) status.targets.push_back(ToTarget(target));
   return status;
 }

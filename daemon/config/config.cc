@@ -48,8 +48,7 @@ void MakeAbsolute(const std::string& working_directory, std::string& path) {
 }
 
 // Sets every key from what was given, or from its default.
-void Merge(const GivenValues& given, bool embedded, Settings& settings,
-           std::vector<std::string>& errors) {
+void Merge(const GivenValues& given, bool embedded, Settings& settings, Problems& problems) {
   for (const Key& key : AllKeys()) {
     const auto found = given.find(key.name);
     if (found == given.end()) {
@@ -57,7 +56,7 @@ void Merge(const GivenValues& given, bool embedded, Settings& settings,
           embedded && !key.embedded.empty() ? key.embedded : key.fallback;
       if (key.kind != ValueKind::kTargets) {
         const absl::Status status = SetFromText(key, text, settings);
-        if (!status.ok()) errors.push_back(absl::StrCat(key.name, ": ", status.message()));
+        if (!status.ok()) problems.Add(absl::StrCat(key.name, ": ", status.message()), key.name);
       }
       continue;
     }
@@ -68,14 +67,13 @@ void Merge(const GivenValues& given, bool embedded, Settings& settings,
     }
     const absl::Status status = SetFromText(key, std::get<std::string>(value.value), settings);
     if (!status.ok()) {
-      errors.push_back(absl::StrCat(value.where, ": ", key.name, ": ", status.message()));
+      problems.Add(absl::StrCat(value.where, ": ", key.name, ": ", status.message()), key.name);
     }
   }
 }
 
 // The short forms become targets.
-void ExpandTargets(bool embedded, const Origins& origins, Settings& settings,
-                   std::vector<std::string>& errors) {
+void ExpandTargets(bool embedded, const Origins& origins, Settings& settings, Problems& problems) {
   if (embedded) {
     settings.targets = {{.name = "local", .path = "var/local", .target_id = ""},
                         {.name = "corebank", .path = "var/corebank", .target_id = ""}};
@@ -88,8 +86,9 @@ void ExpandTargets(bool embedded, const Origins& origins, Settings& settings,
   for (const auto& [key, path] : short_forms) {
     if (path->empty()) continue;
     if (listed) {
-      errors.push_back(absl::StrCat(origins.find(key)->second, ": ", key,
-                                    ": targets is given too; use one of the two"));
+      problems.Add(absl::StrCat(origins.find(key)->second, ": ", key,
+                                ": targets is given too; use one of the two"),
+                   key);
     } else {
       settings.targets.push_back(
           {.name = key == "local_efs_path" ? "local" : "corebank", .path = *path, .target_id = ""});
@@ -98,14 +97,14 @@ void ExpandTargets(bool embedded, const Origins& origins, Settings& settings,
   }
 }
 
-void FillInNames(const ConfigSources& sources, Settings& settings,
-                 std::vector<std::string>& errors) {
-  if (settings.writer_name.empty()) {
+void FillInNames(const ConfigSources& sources, Settings& settings, Problems& problems) {
+  if (settings.writer_name.empty() && !problems.doubtful.contains("writer_name")) {
     const Key* key = FindKey("writer_name");
     const absl::Status status = SetFromText(*key, sources.host_name, settings);
     if (!status.ok() || sources.host_name.empty()) {
-      errors.push_back(absl::StrCat("default: writer_name: the host name cannot be used: '",
-                                    sources.host_name, "'"));
+      problems.Add(absl::StrCat("default: writer_name: the host name cannot be used: '",
+                                sources.host_name, "'"),
+                   "writer_name");
     }
   }
   if (settings.writer_root.empty()) settings.writer_root = settings.writer_name;
@@ -164,18 +163,19 @@ ConfigSources SourcesOfProcess(std::vector<std::string> arguments) {
 
 LoadedConfig LoadConfig(const ConfigSources& sources) {
   LoadedConfig loaded;
+  Problems problems;
   // From the weakest source to the strongest; but the file's name comes from the stronger ones.
   GivenValues flags;
   GivenValues environment;
-  ReadEnvironment(sources.environment, environment, loaded.request, loaded.errors);
-  ReadCommandLine(sources.arguments, flags, loaded);
+  ReadEnvironment(sources.environment, environment, loaded.request, problems);
+  ReadCommandLine(sources.arguments, flags, loaded, problems);
   if (loaded.request.help || loaded.request.version) return loaded;
   GivenValues given;
   if (const std::string& file = loaded.request.file; !file.empty()) {
     if (const auto text = ReadFile(file); text.has_value()) {
-      ReadYaml(file, *text, given, loaded.errors);
+      ReadYaml(file, *text, given, problems);
     } else {
-      loaded.errors.push_back(absl::StrCat(file, ": cannot be read"));
+      problems.AddFatal(absl::StrCat(file, ": cannot be read"));
     }
   }
   for (auto* stronger : {&environment, &flags}) {
@@ -186,23 +186,23 @@ LoadedConfig LoadConfig(const ConfigSources& sources) {
                     !given.contains("local_efs_path") && !given.contains("corebank_efs_path");
   Origins& origins = loaded.origins;
   for (const auto& [name, value] : given) origins[name] = value.where;
-  Merge(given, config.embedded, config.settings, loaded.errors);
-  ExpandTargets(config.embedded, origins, config.settings, loaded.errors);
-  FillInNames(sources, config.settings, loaded.errors);
-  // Checks of what belongs together would only repeat what is already said.
-  if (loaded.errors.empty()) {
-    Validate(config.settings, origins, sources.places, loaded.errors);
-  }
+  Merge(given, config.embedded, config.settings, problems);
+  ExpandTargets(config.embedded, origins, config.settings, problems);
+  FillInNames(sources, config.settings, problems);
+  Validate(config.settings, origins, sources.places, problems);
+  loaded.errors = std::move(problems.errors);
   if (loaded.errors.empty()) Assemble(config);
   return loaded;
 }
 
 LoadedConfig LoadEffective(const std::string& text) {
   LoadedConfig loaded;
+  Problems problems;
   GivenValues given;
-  ReadYaml("effective configuration", text, given, loaded.errors);
-  Merge(given, /*embedded=*/false, loaded.config.settings, loaded.errors);
-  if (loaded.config.settings.targets.empty()) loaded.errors.push_back("no target was handed down");
+  ReadYaml("effective configuration", text, given, problems);
+  Merge(given, /*embedded=*/false, loaded.config.settings, problems);
+  if (loaded.config.settings.targets.empty()) problems.Add("no target was handed down");
+  loaded.errors = std::move(problems.errors);
   if (loaded.errors.empty()) Assemble(loaded.config);
   return loaded;
 }

@@ -34,7 +34,9 @@ Reload PlanReload(const Config& running, const LoadedConfig& fresh, const Places
     if (!status.ok()) reload.errors.push_back(absl::StrCat(key.name, ": ", status.message()));
   }
   // What belongs together may be old on one side and new on the other.
-  Validate(next, fresh.origins, places, reload.errors);
+  Problems problems;
+  Validate(next, fresh.origins, places, problems);
+  for (std::string& error : problems.errors) reload.errors.push_back(std::move(error));
   if (!reload.errors.empty()) return reload;
   reload.config.settings = std::move(next);
   Assemble(reload.config);

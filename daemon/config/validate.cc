@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <initializer_list>
 #include <set>
 
 #include "absl/strings/match.h"
@@ -32,12 +33,15 @@ constexpr size_t kMaxSocketPath = sizeof(sockaddr_un::sun_path) - sizeof(".new")
 class Validator {
  public:
   Validator(const Settings& settings, const Origins& origins, const Places& places,
-            std::vector<std::string>& errors)
-      : settings_(settings), origins_(origins), places_(places), errors_(errors) {}
+            Problems& problems)
+      : settings_(settings), origins_(origins), places_(places), problems_(problems) {}
 
   void Run() {
-    CheckTargets();
-    CheckPlaces();
+    if (Known({"targets", "local_efs_path", "corebank_efs_path"})) {
+      CheckTargets();
+      CheckPlaces();
+    }
+    CheckJournalPlace();
     CheckWriterRoot();
     CheckSizes();
     CheckTimes();
@@ -47,8 +51,14 @@ class Validator {
  private:
   void Error(absl::string_view key, absl::string_view what) {
     const auto origin = origins_.find(key);
-    errors_.push_back(
+    problems_.Add(
         absl::StrCat(origin == origins_.end() ? "default" : origin->second, ": ", key, ": ", what));
+  }
+
+  [[nodiscard]] bool Known(std::initializer_list<absl::string_view> keys) const {
+    if (problems_.all_doubtful) return false;
+    return std::none_of(keys.begin(), keys.end(),
+                        [this](absl::string_view key) { return problems_.doubtful.contains(key); });
   }
 
   // The key that gave this target, for messages.
@@ -74,26 +84,40 @@ class Validator {
         Error(KeyOf(target), absl::StrCat("two targets have the identity ", target.target_id));
       }
     }
-    if (settings_.default_level == "LOCAL" && !names.contains("local")) {
+    if (Known({"default_level"}) && settings_.default_level == "LOCAL" &&
+        !names.contains("local")) {
       Error("default_level", "LOCAL needs a target named 'local'");
     }
   }
 
   void CheckPlaces() {
-    const Place journal = Resolve(places_, settings_.journal_directory);
     const auto& targets = settings_.targets;
     for (size_t i = 0; i < targets.size(); ++i) {
       const Place place = Resolve(places_, targets[i].path);
-      if (IsWithin(journal, place)) {
-        Error("journal_directory", absl::StrCat(settings_.journal_directory, " is inside target '",
-                                                targets[i].name, "' (", targets[i].path, ")"));
-      } else if (IsWithin(place, journal)) {
-        Error(KeyOf(targets[i]),
-              absl::StrCat("target '", targets[i].name, "' (", targets[i].path,
-                           ") is inside the journal's directory ", settings_.journal_directory));
+      if (Known({"journal_directory"}) && !settings_.journal_directory.empty()) {
+        CheckAgainstJournal(targets[i], place);
       }
       for (size_t j = 0; j < i; ++j) CheckPair(targets[j], targets[i], place);
     }
+  }
+
+  void CheckAgainstJournal(const TargetSettings& target, const Place& place) {
+    const Place journal = Resolve(places_, settings_.journal_directory);
+    if (IsWithin(journal, place)) {
+      Error("journal_directory", absl::StrCat(settings_.journal_directory, " is inside target '",
+                                              target.name, "' (", target.path, ")"));
+    } else if (IsWithin(place, journal)) {
+      Error(KeyOf(target),
+            absl::StrCat("target '", target.name, "' (", target.path,
+                         ") is inside the journal's directory ", settings_.journal_directory));
+    }
+  }
+
+  void CheckJournalPlace() {
+    if (!Known({"journal_directory"})) return;
+    if (settings_.journal_directory.empty()) return Error("journal_directory", "must not be empty");
+    if (!Known({"journal_on_volatile"})) return;
+    const Place journal = Resolve(places_, settings_.journal_directory);
     static constexpr std::array<absl::string_view, 3> kVolatile = {"tmpfs", "ramfs", "overlay"};
     if (!settings_.journal_on_volatile &&
         std::find(kVolatile.begin(), kVolatile.end(), journal.file_system) != kVolatile.end()) {
@@ -123,7 +147,8 @@ class Validator {
 
   void CheckWriterRoot() {
     const std::string& root = settings_.writer_root;
-    if (root == ".") return;
+    // Empty: no name is known either.
+    if (!Known({"writer_root"}) || root.empty() || root == ".") return;
     if (const absl::Status status = ValidatePath(root); !status.ok()) {
       Error("writer_root", absl::StrCat("'", root, "': ", status.message()));
     }
@@ -132,7 +157,7 @@ class Validator {
   // Requires that `small` is at most `large` / `divisor`.
   void CheckAtMost(absl::string_view small_key, uint64_t small, absl::string_view large_key,
                    uint64_t large, uint64_t divisor) {
-    if (small <= large / divisor) return;
+    if (!Known({small_key, large_key}) || small <= large / divisor) return;
     const std::string part = divisor == 1 ? "" : absl::StrCat("1/", divisor, " of ");
     // The error stands where the user wrote something.
     const absl::string_view at = origins_.contains(small_key) ? small_key : large_key;
@@ -142,8 +167,8 @@ class Validator {
 
   void CheckSizes() {
     const Settings& s = settings_;
-    if (s.journal_segment_bytes % kSegmentHeaderBytes != 0 ||
-        s.journal_segment_bytes > UINT32_MAX) {
+    if (Known({"journal_segment_bytes"}) && (s.journal_segment_bytes % kSegmentHeaderBytes != 0 ||
+                                             s.journal_segment_bytes > UINT32_MAX)) {
       Error("journal_segment_bytes", absl::StrCat(FormatBytes(s.journal_segment_bytes),
                                                   " must be a multiple of 4KiB below 4GiB"));
     }
@@ -163,7 +188,7 @@ class Validator {
 
   void CheckNotLonger(absl::string_view short_key, int64_t short_ms, absl::string_view long_key,
                       int64_t long_ms) {
-    if (short_ms <= long_ms) return;
+    if (!Known({short_key, long_key}) || short_ms <= long_ms) return;
     const absl::string_view at = origins_.contains(short_key) ? short_key : long_key;
     Error(at, absl::StrCat(short_key, " (", FormatDurationMs(short_ms), ") must be at most ",
                            long_key, " (", FormatDurationMs(long_ms), ")"));
@@ -179,20 +204,19 @@ class Validator {
 
   void CheckListeners() {
     const Settings& s = settings_;
-    if (s.socket_path.empty()) {
+    if (Known({"socket_path"}) && s.socket_path.empty()) {
       Error("socket_path", "must not be empty");
     } else if (s.socket_path.size() > kMaxSocketPath) {
       Error("socket_path", absl::StrCat(s.socket_path, " is longer than a socket's name can be (",
                                         kMaxSocketPath, " bytes)"));
     }
-    if (!IsNumericHost(s.http_address)) {
+    if (Known({"http_address"}) && !IsNumericHost(s.http_address)) {
       Error("http_address", absl::StrCat("'", s.http_address,
                                          "' must have a numeric host, such as 127.0.0.1:9464"));
     }
-    if (s.journal_directory.empty()) Error("journal_directory", "must not be empty");
-    if (s.tcp_address.empty()) return;
+    if (!Known({"tcp_address"}) || s.tcp_address.empty()) return;
     const auto need = [this](absl::string_view key, const std::string& file) {
-      if (file.empty()) {
+      if (Known({key}) && file.empty()) {
         Error(key, "must be set: TCP is served only with mutual TLS (tcp_address is set)");
       }
     };
@@ -204,14 +228,14 @@ class Validator {
   const Settings& settings_;
   const Origins& origins_;
   const Places& places_;
-  std::vector<std::string>& errors_;
+  Problems& problems_;
 };
 
 }  // namespace
 
 void Validate(const Settings& settings, const Origins& origins, const Places& places,
-              std::vector<std::string>& errors) {
-  Validator(settings, origins, places, errors).Run();
+              Problems& problems) {
+  Validator(settings, origins, places, problems).Run();
 }
 
 }  // namespace tandem

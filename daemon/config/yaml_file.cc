@@ -10,23 +10,24 @@
 namespace tandem {
 namespace {
 
+constexpr absl::string_view kTargetsKey = "targets";
+
 // Reads one file. Owner: the thread that loads the configuration; lives for one call.
 class YamlReader {
  public:
-  YamlReader(const std::string& file, std::vector<std::string>& errors)
-      : file_(file), errors_(errors) {}
+  YamlReader(const std::string& file, Problems& problems) : file_(file), problems_(problems) {}
 
   void Read(const std::string& text, GivenValues& given) {
     try {
       const std::vector<YAML::Node> documents = YAML::LoadAll(text);
       if (documents.size() > 1) {
-        Error(documents[1].Mark(), "a second document: one file holds one configuration");
+        Fatal(documents[1].Mark(), "a second document: one file holds one configuration");
         return;
       }
       if (documents.empty() || documents[0].IsNull()) return;
       ReadTop(documents[0], given);
     } catch (const YAML::Exception& error) {
-      Error(error.mark, error.msg);
+      Fatal(error.mark, error.msg);
     }
   }
 
@@ -35,52 +36,59 @@ class YamlReader {
     if (mark.is_null()) return file_;
     return absl::StrCat(file_, ":", mark.line + 1, ":", mark.column + 1);
   }
-  void Error(const YAML::Mark& mark, absl::string_view what) {
-    errors_.push_back(absl::StrCat(Where(mark), ": ", what));
+  // `key`: the top one that it is about.
+  void Error(const YAML::Mark& mark, absl::string_view what, absl::string_view key) {
+    problems_.Add(absl::StrCat(Where(mark), ": ", what), key);
+  }
+  void Fatal(const YAML::Mark& mark, absl::string_view what) {
+    problems_.AddFatal(absl::StrCat(Where(mark), ": ", what));
   }
 
-  // The key's name, or "" after an error: not a scalar, or given before in this map.
-  std::string NameOf(const YAML::Node& node, std::set<std::string>& seen) {
+  // The key's name, or "" after an error: not a scalar, or given before in this map. `top`: the top
+  // key that the map belongs to, "" for the top map itself.
+  std::string NameOf(const YAML::Node& node, absl::string_view top, std::set<std::string>& seen) {
     if (!node.IsScalar()) {
-      Error(node.Mark(), "a key must be a plain word");
+      Fatal(node.Mark(), "a key must be a plain word");
       return "";
     }
-    if (!seen.insert(node.Scalar()).second) {
-      Error(node.Mark(), absl::StrCat("'", node.Scalar(), "' is given twice"));
+    const std::string& name = node.Scalar();
+    if (!seen.insert(name).second) {
+      Error(node.Mark(), absl::StrCat("'", name, "' is given twice"), top.empty() ? name : top);
       return "";
     }
-    return node.Scalar();
+    return name;
   }
 
-  void Unknown(const YAML::Node& node, const std::vector<std::string>& known) {
+  // `top` as in NameOf.
+  void Unknown(const YAML::Node& node, absl::string_view top,
+               const std::vector<std::string>& known) {
+    const std::string nearest = Nearest(node.Scalar(), known);
     std::string hint = NotNeeded(node.Scalar());
-    if (hint.empty()) {
-      const std::string nearest = Nearest(node.Scalar(), known);
-      if (!nearest.empty()) hint = absl::StrCat("did you mean '", nearest, "'?");
-    }
+    if (hint.empty() && !nearest.empty()) hint = absl::StrCat("did you mean '", nearest, "'?");
     Error(node.Mark(),
-          absl::StrCat("unknown key '", node.Scalar(), "'", hint.empty() ? "" : "; ", hint));
+          absl::StrCat("unknown key '", node.Scalar(), "'", hint.empty() ? "" : "; ", hint),
+          top.empty() ? nearest : top);
   }
 
   void ReadTop(const YAML::Node& top, GivenValues& given) {
     if (!top.IsMap()) {
-      Error(top.Mark(), "the file must be a map of keys to values");
+      Fatal(top.Mark(), "the file must be a map of keys to values");
       return;
     }
     std::set<std::string> seen;
     for (const auto& entry : top) {
-      const std::string name = NameOf(entry.first, seen);
+      const std::string name = NameOf(entry.first, "", seen);
       if (name.empty()) continue;
       const Key* key = FindKey(name);
       if (key == nullptr) {
         std::vector<std::string> known;
         for (const Key& other : AllKeys()) known.emplace_back(other.name);
-        Unknown(entry.first, known);
+        Unknown(entry.first, "", known);
       } else if (key->kind == ValueKind::kTargets && entry.second.IsSequence()) {
         given[name] = {.value = ReadTargets(entry.second), .where = Where(entry.first.Mark())};
       } else if (!entry.second.IsScalar()) {
         Error(entry.second.IsNull() ? entry.first.Mark() : entry.second.Mark(),
-              absl::StrCat(name, ": needs a single value"));
+              absl::StrCat(name, ": needs a single value"), name);
       } else {
         given[name] = {.value = entry.second.Scalar(), .where = Where(entry.second.Mark())};
       }
@@ -91,12 +99,12 @@ class YamlReader {
     std::vector<TargetSettings> targets;
     for (const auto& item : list) {
       if (!item.IsMap()) {
-        Error(item.Mark(), "targets: each must be a map with name and path");
+        Error(item.Mark(), "targets: each must be a map with name and path", kTargetsKey);
         continue;
       }
       targets.push_back(ReadTarget(item));
     }
-    if (list.size() == 0) Error(list.Mark(), "targets: no target is given");
+    if (list.size() == 0) Error(list.Mark(), "targets: no target is given", kTargetsKey);
     return targets;
   }
 
@@ -104,41 +112,42 @@ class YamlReader {
     TargetSettings target;
     std::set<std::string> seen;
     for (const auto& entry : item) {
-      const std::string name = NameOf(entry.first, seen);
+      const std::string name = NameOf(entry.first, kTargetsKey, seen);
       if (name.empty()) continue;
       if (name != "name" && name != "path" && name != "target_id") {
-        Unknown(entry.first, {"name", "path", "target_id"});
+        Unknown(entry.first, kTargetsKey, {"name", "path", "target_id"});
         continue;
       }
       if (!entry.second.IsScalar()) {
-        Error(entry.first.Mark(), absl::StrCat("targets: ", name, " needs a single value"));
+        Error(entry.first.Mark(), absl::StrCat("targets: ", name, " needs a single value"),
+              kTargetsKey);
         continue;
       }
       const std::string value = entry.second.Scalar();
       if (name == "name") {
         target.name = value;
         if (const absl::Status status = CheckTargetName(value); !status.ok()) {
-          Error(entry.second.Mark(), absl::StrCat("targets: ", status.message()));
+          Error(entry.second.Mark(), absl::StrCat("targets: ", status.message()), kTargetsKey);
         }
       } else {
         (name == "path" ? target.path : target.target_id) = value;
       }
     }
     if (!seen.contains("name") || target.path.empty()) {
-      Error(item.Mark(), "targets: each needs a name and a path");
+      Error(item.Mark(), "targets: each needs a name and a path", kTargetsKey);
     }
     return target;
   }
 
   const std::string& file_;
-  std::vector<std::string>& errors_;
+  Problems& problems_;
 };
 
 }  // namespace
 
 void ReadYaml(const std::string& file, const std::string& text, GivenValues& given,
-              std::vector<std::string>& errors) {
-  YamlReader(file, errors).Read(text, given);
+              Problems& problems) {
+  YamlReader(file, problems).Read(text, given);
 }
 
 }  // namespace tandem

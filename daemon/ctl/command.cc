@@ -8,8 +8,10 @@
 #include <cerrno>
 #include <iostream>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "daemon/ctl/format.h"
 
 namespace tandem::ctl {
 namespace {
@@ -17,15 +19,26 @@ namespace {
 constexpr absl::string_view kUsageUrl = "tandemctl/usage";
 // Enough for a daemon that is just being restarted; a person waits for the rest.
 constexpr int kMaxAttempts = 6;
+// The longest that the daemon takes.
+constexpr absl::Duration kMaxWait = absl::Hours(1);
 
-std::string HintFor(const Globals& globals, const absl::Status& status,
-                    const client::ErrorDetail& detail) {
+std::string WaitHint(const Globals& globals, const client::ErrorDetail& detail) {
+  const std::string key =
+      detail.sequence.has_value() ? absl::StrCat(*detail.sequence) : detail.request_id;
+  if (key.empty()) return "the write is accepted and goes on";
+  return absl::StrCat("the write is accepted and goes on; wait for it: tandemctl wait ", key,
+                      globals.level.empty() ? "" : absl::StrCat(" --level ", globals.level));
+}
+
+bool StatusSaysWhy(absl::string_view reason) {
+  return absl::StartsWith(reason, "JOURNAL_") || reason == "RPO_AT_RISK" ||
+         reason == "TARGET_UNAVAILABLE";
+}
+
+std::string FirstHint(const Globals& globals, const absl::Status& status,
+                      const client::ErrorDetail& detail) {
   if (status.GetPayload(kUsageUrl).has_value()) return "see tandemctl --help";
-  if (detail.reason == "DURABILITY_NOT_REACHED") {
-    const std::string level = globals.level.empty() ? "" : absl::StrCat(" --level ", globals.level);
-    return absl::StrCat("the write is accepted and goes on; wait for it: tandemctl wait ",
-                        detail.sequence.value_or(0), level);
-  }
+  if (detail.reason == "DURABILITY_NOT_REACHED") return WaitHint(globals, detail);
   if (detail.reason == "PAYLOAD_TOO_LARGE") return "large files go with: tandemctl upload";
   if (detail.reason == "TARGET_FAILED") return "see which target and why: tandemctl pending";
   if (detail.reason == "PENDING_NOT_FOUND") return "see what is parked: tandemctl pending";
@@ -40,7 +53,19 @@ std::string HintFor(const Globals& globals, const absl::Status& status,
   if (detail.reason == "WRITE_NOT_FOUND") {
     return "the write is unknown, or older than what the daemon remembers";
   }
+  if (status.code() == absl::StatusCode::kDeadlineExceeded && detail.reason.empty()) {
+    return absl::StrCat("no answer from ", globals.address,
+                        " in time: tandemd is overloaded, stopped or hangs, see its log; a longer "
+                        "--timeout may help");
+  }
   return "";
+}
+
+std::string HintFor(const Globals& globals, const absl::Status& status,
+                    const client::ErrorDetail& detail) {
+  std::string hint = FirstHint(globals, status, detail);
+  if (!StatusSaysWhy(detail.reason)) return hint;
+  return absl::StrCat(hint, hint.empty() ? "" : "; ", "see why: tandemctl status");
 }
 
 ExitCode CodeFor(const absl::Status& status, const client::ErrorDetail& detail) {
@@ -82,6 +107,7 @@ absl::StatusOr<client::CallOptions> CallOptionsOf(const Globals& globals, absl::
     return UsageError(absl::StrCat("--timeout ", globals.timeout,
                                    " is no duration: write it like 500ms, 10s or 2m"));
   }
+  if (!globals.timeout.empty()) options.wait_timeout = std::min(options.timeout, kMaxWait);
   if (!globals.level.empty()) {
     const std::optional<client::Level> level = client::ParseLevel(globals.level);
     if (!level.has_value()) {
@@ -98,28 +124,32 @@ absl::StatusOr<client::CallOptions> CallOptionsOf(const Globals& globals, absl::
 }
 
 ExitCode Report(const Globals& globals, const absl::Status& status) {
-  const client::ErrorDetail detail = client::DetailOf(status);
+  return Report(globals, status, client::DetailOf(status));
+}
+
+ExitCode Report(const Globals& globals, const absl::Status& status,
+                const client::ErrorDetail& detail) {
   const ExitCode code = CodeFor(status, detail);
   const std::string hint = HintFor(globals, status, detail);
+  const std::string level(LevelName(detail.level_reached));
+  const bool level_known = detail.level_reached != client::Level::kUnspecified;
   if (globals.json) {
     boost::json::object error = {{"code", absl::StatusCodeToString(status.code())},
-                                 {"reason", detail.reason},
+                                 {"reason", TextOrNull(detail.reason)},
                                  {"message", std::string(status.message())},
-                                 {"request_id", detail.request_id},
+                                 {"request_id", TextOrNull(detail.request_id)},
+                                 {"sequence", SequenceOrNull(detail.sequence.value_or(0))},
                                  {"retryable", detail.retryable},
                                  {"outcome_unknown", detail.outcome_unknown},
-                                 {"level_reached", std::string(LevelName(detail.level_reached))},
-                                 {"hint", hint}};
-    if (detail.sequence.has_value()) error["sequence"] = *detail.sequence;
+                                 {"level_reached", level_known ? TextOrNull(level) : nullptr},
+                                 {"hint", TextOrNull(hint)}};
     std::cerr << boost::json::serialize(boost::json::object{{"error", std::move(error)}}) << "\n";
     return code;
   }
   std::cerr << "tandemctl: " << status.message();
   if (!detail.reason.empty()) std::cerr << " (" << detail.reason << ")";
   std::cerr << "\n";
-  if (detail.level_reached != client::Level::kUnspecified) {
-    std::cerr << "  level reached: " << LevelName(detail.level_reached) << "\n";
-  }
+  if (level_known) std::cerr << "  level reached: " << level << "\n";
   if (detail.sequence.has_value()) std::cerr << "  sequence: " << *detail.sequence << "\n";
   if (!detail.request_id.empty()) std::cerr << "  request-id: " << detail.request_id << "\n";
   if (!hint.empty()) std::cerr << "  " << hint << "\n";

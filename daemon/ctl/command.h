@@ -41,15 +41,35 @@ struct Globals {
 // Connects as the globals say; nothing is sent yet.
 [[nodiscard]] absl::StatusOr<std::unique_ptr<client::Client>> Connect(const Globals& globals);
 
-// Level, timeout and request id of a call; `timeout` if none was given.
+// For calls that wait for a level. Without --timeout the daemon's dual_write_timeout (an hour at
+// most) decides; the call's own deadline only leaves room for the answer, for which the daemon
+// keeps a twentieth of it.
+inline constexpr absl::Duration kWaitingCallTimeout = absl::Minutes(64);
+
+// Level, timeout and request id of a call; `timeout` if none was given. One that was given is also
+// how long the daemon may wait, whatever its dual_write_timeout.
 [[nodiscard]] absl::StatusOr<client::CallOptions> CallOptionsOf(const Globals& globals,
                                                                 absl::Duration timeout);
 
 // Says on stderr what failed and what to do next. Returns the exit code that goes with it.
 [[nodiscard]] ExitCode Report(const Globals& globals, const absl::Status& status);
+// The same with a detail that `status` does not carry.
+[[nodiscard]] ExitCode Report(const Globals& globals, const absl::Status& status,
+                              const client::ErrorDetail& detail);
 
 // A file, "-" for standard input, at most `max_bytes`.
 [[nodiscard]] absl::StatusOr<std::string> ReadAll(const std::string& file, size_t max_bytes);
+
+// The global options that a command looks at.
+struct UsedGlobals {
+  bool level = false;
+  absl::string_view without_timeout;  // what applies without --timeout; "": it is not looked at
+  bool request_id = false;
+  bool daemon = true;
+};
+
+// Has the command's --help name them, and after them `notes`.
+void NameGlobals(CLI::App* command, const UsedGlobals& used, absl::string_view notes = "");
 
 // A whole number of an option or argument: CLI11 takes -1 for a very large one.
 [[nodiscard]] CLI::Validator WholeNumber();

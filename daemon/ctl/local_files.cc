@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 
-#include "absl/time/time.h"
 #include "daemon/base/log.h"
 #include "daemon/io/system_clock.h"
 #include "daemon/io/system_random.h"
@@ -36,12 +35,6 @@ absl::Status OnDirectory(const std::string& directory, const DirectoryWork& work
   Spawn(context.get_executor(), Work(env, directory, work, &result));
   context.run();
   return result;
-}
-
-std::string TimeText(int64_t unix_ms) {
-  if (unix_ms == 0) return "unknown";
-  return absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", absl::FromUnixMillis(unix_ms),
-                          absl::UTCTimeZone());
 }
 
 }  // namespace tandem::ctl

@@ -14,7 +14,4 @@ using DirectoryWork = std::function<Awaitable<absl::Status>(Env& env, FileHandle
 // Opens `directory`, does the work and closes it; what the work or the opening said.
 [[nodiscard]] absl::Status OnDirectory(const std::string& directory, const DirectoryWork& work);
 
-// 2024-05-01T17:03:00.000Z, or "unknown" for 0.
-[[nodiscard]] std::string TimeText(int64_t unix_ms);
-
 }  // namespace tandem::ctl

@@ -24,7 +24,8 @@ Examples:
 Levels: JOURNALED < LOCAL < ALL. JOURNALED lives and dies with the journal's volume.
 
 Exit codes: 0 done, 1 error, 2 wrong usage, 5 may succeed when repeated (with the --request-id
-shown, it is never applied twice), 10 a target refuses writes, 69 the daemon cannot be reached.
+shown, it is never applied twice), 10 a target refuses writes or lacks some, 69 the daemon cannot
+be reached. JSON: a key is always there, and null where there is nothing to say.
 )";
 
 void AddGlobals(CLI::App* app, Globals* globals) {
@@ -39,8 +40,11 @@ void AddGlobals(CLI::App* app, Globals* globals) {
          "-o,--output", [globals](const std::string& form) { globals->json = form == "json"; },
          "table or json")
       ->check(CLI::IsMember({"table", "json"}));
-  app->add_option("--level", globals->level, "what to wait for: JOURNALED, LOCAL or ALL");
-  app->add_option("--timeout", globals->timeout, "how long at most, like 500ms, 10s, 2m");
+  app->add_option("--level", globals->level,
+                  "what to wait for: JOURNALED, LOCAL or ALL; else the daemon's default_level");
+  app->add_option("--timeout", globals->timeout,
+                  "how long at most, like 500ms, 10s, 2m; else the daemon's dual_write_timeout for "
+                  "writes and wait, 1h for upload, 30s for retry and skip, 5s for the rest");
   app->add_option("--request-id", globals->request_id, "a UUID: repeat a write under its id");
   app->add_flag("-q,--quiet", globals->quiet, "print errors only");
   app->add_option("--tls-ca", globals->tls.ca_file, "PEM file")->envname("TANDEM_TLS_CA");
@@ -54,7 +58,6 @@ void AddGlobals(CLI::App* app, Globals* globals) {
 int Main(int argc, char** argv) {
   CLI::App app("Writes files to every target through tandemd, and shows where they are.",
                "tandemctl");
-  app.footer(kExamples);
   app.set_version_flag("--version", TANDEM_VERSION);
   app.require_subcommand(1);
   app.fallthrough();  // global options may follow the command; inherited by what is added below
@@ -68,6 +71,7 @@ int Main(int argc, char** argv) {
   AddPendingCommands(&app, globals, &run);
   AddTargetCommands(&app, globals, &run);
   AddWatermarkCommand(&app, globals, &run);
+  app.footer(kExamples);  // commands added after it would repeat it
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -17,6 +17,8 @@ struct Style {
 
 [[nodiscard]] std::string TableOf(const client::WriteResult& result);
 [[nodiscard]] std::string JsonOf(const client::WriteResult& result);
+// Of WaitDurable, whose results say nothing but the sequence.
+[[nodiscard]] std::string JsonOfWait(const client::WriteResult& result);
 [[nodiscard]] std::string TableOf(const client::WriteInfo& info);
 [[nodiscard]] std::string JsonOf(const client::WriteInfo& info);
 // `now` for "since" and "up".

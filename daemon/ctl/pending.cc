@@ -10,6 +10,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "daemon/ctl/command.h"
+#include "daemon/ctl/format.h"
 #include "daemon/ctl/output.h"
 
 namespace tandem::ctl {
@@ -28,10 +29,6 @@ struct Choice {
   bool all = false;
   std::string reason;
 };
-
-std::string Rfc3339(absl::Time time) {
-  return absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", time, absl::UTCTimeZone());
-}
 
 // Who runs this, as the system says; for the record only.
 std::string UserName() {
@@ -64,12 +61,18 @@ ExitCode Pending(const Globals& globals, const std::string& target) {
     unknown.insert(unknown.end(), page->unknown_targets.begin(), page->unknown_targets.end());
     token = page->next_page_token;
   } while (!token.empty());
-  for (const std::string& name : unknown) {
-    std::cerr << "tandemctl: what " << name
-              << " lacks is not known yet: its lane has not connected since the start\n";
+  if (!any && unknown.empty() && !globals.quiet && !globals.json) {
+    std::cout << "no parked or skipped writes\n";
   }
-  if (!unknown.empty()) return kRetryable;
-  return any ? kDiverged : kOk;
+  ExitCode code = any ? kDiverged : kOk;
+  for (const std::string& name : unknown) {
+    code = Report(
+        globals,
+        absl::UnavailableError(absl::StrCat(
+            "what ", name, " lacks is not known yet: its lane has not connected since the start")),
+        {.reason = "TARGET_UNAVAILABLE", .retryable = true});
+  }
+  return code;
 }
 
 ExitCode Resolve(const Globals& globals, const Choice& choice, bool skip) {
@@ -98,6 +101,9 @@ ExitCode Resolve(const Globals& globals, const Choice& choice, bool skip) {
 
 std::shared_ptr<Choice> AddChoice(CLI::App* command) {
   auto choice = std::make_shared<Choice>();
+  NameGlobals(command, {.without_timeout = "30s"},
+              "Without an answer from the target in that time (exit code 5) it may still be done:\n"
+              "look with tandemctl pending before you repeat it.");
   command->add_option("target", choice->writes.target, "its name, like corebank")->required();
   command->add_option("--path", choice->writes.path, "the parked writes of this path");
   command->add_option("--sequence", choice->writes.sequences, "these writes; may be repeated")
@@ -108,34 +114,35 @@ std::shared_ptr<Choice> AddChoice(CLI::App* command) {
 }  // namespace
 
 std::string TableOf(const client::PendingWrite& write, absl::Time now) {
-  const absl::Duration age = std::max(now - write.since, absl::ZeroDuration());
   std::string out = absl::StrFormat(
       "%-8s %s #%d %s %s%s  for %s, %d attempts: %s\n", PendingStateName(write.state), write.target,
       write.sequence, write.type, write.path,
       write.new_path.empty() ? "" : absl::StrCat(" -> ", write.new_path),
-      absl::FormatDuration(absl::Trunc(age, absl::Seconds(1))), write.attempts, write.error);
+      DurationText(now - write.since, absl::Seconds(1)), write.attempts, write.error);
   if (write.state == client::PendingState::kDiverged) {
     absl::StrAppend(&out, "         diverged: ", absl::StrJoin(write.diverged_paths, ", "),
-                    "; skipped ", Rfc3339(write.skipped_time), " by ", write.skipped_by, ": ",
+                    "; skipped ", TimeText(write.skipped_time), " by ", write.skipped_by, ": ",
                     write.skip_reason, "\n");
   }
   return out;
 }
 
 std::string JsonOf(const client::PendingWrite& write) {
-  json::object object = {
-      {"target", write.target},    {"sequence", write.sequence},
-      {"path", write.path},        {"new_path", write.new_path},
-      {"type", write.type},        {"state", std::string(PendingStateName(write.state))},
-      {"error", write.error},      {"since", Rfc3339(write.since)},
-      {"attempts", write.attempts}};
-  if (write.state == client::PendingState::kDiverged) {
-    json::array paths(write.diverged_paths.begin(), write.diverged_paths.end());
-    object["diverged_paths"] = std::move(paths);
-    object["skip_reason"] = write.skip_reason;
-    object["skipped_by"] = write.skipped_by;
-    object["skipped"] = Rfc3339(write.skipped_time);
-  }
+  const bool skipped = write.state == client::PendingState::kDiverged;
+  const json::object object = {
+      {"target", write.target},
+      {"sequence", write.sequence},
+      {"path", write.path},
+      {"new_path", TextOrNull(write.new_path)},
+      {"type", write.type},
+      {"state", std::string(PendingStateName(write.state))},
+      {"error", TextOrNull(write.error)},
+      {"since", TimeOrNull(write.since)},
+      {"attempts", write.attempts},
+      {"diverged_paths", json::array(write.diverged_paths.begin(), write.diverged_paths.end())},
+      {"skip_reason", TextOrNull(write.skip_reason)},
+      {"skipped_by", TextOrNull(write.skipped_by)},
+      {"skipped", skipped ? TimeOrNull(write.skipped_time) : nullptr}};
   return json::serialize(object) + "\n";
 }
 
@@ -144,6 +151,9 @@ std::string TableOf(const client::PendingResult& result, absl::string_view done)
   for (const client::PendingOutcome& each : result.outcomes) {
     absl::StrAppend(&out, "#", each.sequence, " ", each.path, ": ",
                     each.done ? done : absl::string_view(each.error), "\n");
+  }
+  if (const uint64_t all = result.done + result.left; all > result.outcomes.size()) {
+    absl::StrAppend(&out, "and ", all - result.outcomes.size(), " more\n");
   }
   return out;
 }
@@ -154,7 +164,7 @@ std::string JsonOf(const client::PendingResult& result, absl::string_view done) 
     outcomes.push_back({{"sequence", each.sequence},
                         {"path", each.path},
                         {"done", each.done},
-                        {"error", each.error}});
+                        {"error", TextOrNull(each.error)}});
   }
   const json::object object = {
       {std::string(done), result.done}, {"parked", result.left}, {"outcomes", std::move(outcomes)}};
@@ -166,6 +176,9 @@ void AddPendingCommands(CLI::App* app, const Globals& globals, Run* run) {
       "pending", "Show what targets lack: parked and skipped writes; exit code 10 if any");
   auto target = std::make_shared<std::string>();
   pending->add_option("--target", *target, "only this one");
+  NameGlobals(pending, {.without_timeout = "5s"},
+              "Writes that are on their way are no part of it, nor are the paths that a detached\n"
+              "target misses: see tandemctl status.");
   pending->callback(
       [&globals, target, run] { *run = [&globals, target] { return Pending(globals, *target); }; });
   CLI::App* retry = app->add_subcommand(

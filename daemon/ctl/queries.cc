@@ -10,8 +10,12 @@
 namespace tandem::ctl {
 namespace {
 
-constexpr absl::Duration kWaitTimeout = absl::Seconds(60);
 constexpr absl::Duration kQueryTimeout = absl::Seconds(5);
+
+constexpr char kStatesNote[] =
+    "PENDING: owed to the target. FAILED: parked there, or skipped by an operator (tandemctl\n"
+    "pending says more). DURABLE: there; also a write that was skipped there and whose path was\n"
+    "written as a whole since: that target never had it, but is equal again.";
 
 absl::StatusOr<client::WriteKey> KeyOf(const std::string& text) {
   if (uint64_t sequence = 0; absl::SimpleAtoi(text, &sequence)) return sequence;
@@ -27,7 +31,7 @@ bool Failed(const client::WriteResult& result) {
 }
 
 ExitCode Wait(const Globals& globals, const std::string& key_text) {
-  const absl::StatusOr<client::CallOptions> options = CallOptionsOf(globals, kWaitTimeout);
+  const absl::StatusOr<client::CallOptions> options = CallOptionsOf(globals, kWaitingCallTimeout);
   if (!options.ok()) return Report(globals, options.status());
   const absl::StatusOr<client::WriteKey> key = KeyOf(key_text);
   if (!key.ok()) return Report(globals, key.status());
@@ -35,7 +39,7 @@ ExitCode Wait(const Globals& globals, const std::string& key_text) {
   if (!client.ok()) return Report(globals, client.status());
   const absl::StatusOr<client::WriteResult> result = (*client)->WaitDurable(*key, *options);
   if (!result.ok()) return Report(globals, result.status());
-  if (!globals.quiet) std::cout << (globals.json ? JsonOf(*result) : TableOf(*result));
+  if (!globals.quiet) std::cout << (globals.json ? JsonOfWait(*result) : TableOf(*result));
   return kOk;
 }
 
@@ -69,29 +73,36 @@ ExitCode Status(const Globals& globals) {
   return diverged ? kDiverged : kOk;
 }
 
-void AddKeyed(CLI::App* app, const char* name, const char* description, const Globals& globals,
-              Run* run, ExitCode (*execute)(const Globals&, const std::string&)) {
+CLI::App* AddKeyed(CLI::App* app, const char* name, const char* description, const Globals& globals,
+                   Run* run, ExitCode (*execute)(const Globals&, const std::string&)) {
   auto key = std::make_shared<std::string>();
   CLI::App* command = app->add_subcommand(name, description);
   command->add_option("write", *key, "its sequence or request id")->required();
   command->callback([&globals, key, run, execute] {
     *run = [&globals, key, execute] { return execute(globals, *key); };
   });
+  return command;
 }
 
 }  // namespace
 
 void AddQueryCommands(CLI::App* app, const Globals& globals, Run* run) {
-  AddKeyed(app, "wait", "Wait until a write has reached --level", globals, run, Wait);
-  AddKeyed(app, "get", "Show how far a write got; exit code 10 if a target refuses it", globals,
-           run, Get);
+  NameGlobals(AddKeyed(app, "wait", "Wait until a write has reached --level", globals, run, Wait),
+              {.level = true, .without_timeout = "the daemon's dual_write_timeout"});
+  NameGlobals(AddKeyed(app, "get", "Show how far a write got; exit code 10 if a target refuses it",
+                       globals, run, Get),
+              {.without_timeout = "5s"}, kStatesNote);
 }
 
 void AddStatusCommand(CLI::App* app, const Globals& globals, Run* run) {
-  app->add_subcommand("status",
-                      "Show journal and targets; exit code 10 if writes are parked, paths "
-                      "diverged, or a target detached")
-      ->callback([&globals, run] { *run = [&globals] { return Status(globals); }; });
+  CLI::App* command = app->add_subcommand("status",
+                                          "Show journal and targets; exit code 10 if writes are "
+                                          "parked, paths diverged, or a target detached");
+  command->callback([&globals, run] { *run = [&globals] { return Status(globals); }; });
+  NameGlobals(command, {.without_timeout = "5s"},
+              "Exit code 0 says nothing of health, lag and the journal's state: read those.\n"
+              "lag: writes that the target does not have yet; the oldest one's age is what would\n"
+              "be lost there now.");
 }
 
 }  // namespace tandem::ctl

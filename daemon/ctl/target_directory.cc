@@ -5,12 +5,21 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "daemon/ctl/command.h"
+#include "daemon/ctl/format.h"
 #include "daemon/ctl/local_files.h"
 #include "daemon/lane/epoch_file.h"
 #include "daemon/lane/target_identity.h"
 
 namespace tandem::ctl {
 namespace {
+
+// A lane keeps to the identity it saw first, on the journal's volume, whatever target_id says then.
+constexpr char kPinnedNote[] =
+    "This identity is new. A daemon takes it only for a target that it has not seen yet: if its\n"
+    "configuration has a target_id, set that to this one; if it has already used another\n"
+    "directory under this name, it keeps to that one's identity and the target stays DOWN.\n";
+constexpr char kMountNote[] =
+    "It looks at the directory itself: on a mount that hangs, it hangs too.";
 
 struct Arguments {
   std::string directory;
@@ -53,7 +62,8 @@ Result RunOn(const Arguments& arguments) {
 absl::Status Explain(const absl::Status& status, const Arguments& arguments) {
   std::string message = absl::StrCat(arguments.directory, ": ", status.message());
   if (status.code() == absl::StatusCode::kNotFound && !arguments.init) {
-    absl::StrAppend(&message, "; make it a target with: tandemctl target init ",
+    absl::StrAppend(&message,
+                    "; is its mount missing? A new target is made with: tandemctl target ", "init ",
                     arguments.directory, " --name NAME");
   } else if (arguments.init && absl::StrContains(status.message(), "not empty")) {
     absl::StrAppend(&message, "; is this the right directory? then add --even-if-not-empty");
@@ -66,18 +76,19 @@ absl::Status Explain(const absl::Status& status, const Arguments& arguments) {
 ExitCode Execute(const Globals& globals, const Arguments& arguments) {
   const Result identity = RunOn(arguments);
   if (!identity.ok()) return Report(globals, Explain(identity.status(), arguments));
-  const std::string created = TimeText(identity->created_ms);
+  const absl::Time created = absl::FromUnixMillis(identity->created_ms);
   if (globals.quiet) return kOk;
   if (globals.json) {
     std::cout << boost::json::serialize(boost::json::object{{"directory", arguments.directory},
                                                             {"target", identity->target},
                                                             {"target_id", identity->target_id},
-                                                            {"created", created}})
+                                                            {"created", TimeOrNull(created)}})
               << "\n";
   } else {
     std::cout << "target     " << identity->target << "\n"
               << "target-id  " << identity->target_id << "\n"
-              << "created    " << created << "\n";
+              << "created    " << TimeText(created) << "\n";
+    if (arguments.init) std::cout << kPinnedNote;
   }
   return kOk;
 }
@@ -88,6 +99,7 @@ void Add(CLI::App* group, const char* name, const char* description, const Globa
   CLI::App* command = group->add_subcommand(name, description);
   command->add_option("directory", arguments->directory, "the target's own directory")->required();
   arguments->init = absl::string_view(name) == "init";
+  NameGlobals(command, {.daemon = false}, kMountNote);
   if (arguments->init) {
     command->add_option("--name", arguments->name, "the target's name, e.g. corebank")->required();
     command->add_flag("--even-if-not-empty", arguments->even_if_not_empty,
@@ -113,7 +125,7 @@ ExitCode TakeOver(const Globals& globals, const std::string& directory, const st
                   absl::Status(status.code(), absl::StrCat(directory, ": ", status.message())));
   }
   if (globals.quiet) return kOk;
-  const std::string taken = TimeText(before.taken_ms);
+  const absl::Time taken = absl::FromUnixMillis(before.taken_ms);
   if (globals.json) {
     std::cout << boost::json::serialize(boost::json::object{{"directory", directory},
                                                             {"writer", writer},
@@ -122,11 +134,11 @@ ExitCode TakeOver(const Globals& globals, const std::string& directory, const st
                                                             {"host", before.host},
                                                             {"pid", before.pid},
                                                             {"root", before.root},
-                                                            {"taken", taken}})
+                                                            {"taken", TimeOrNull(taken)}})
               << "\n";
   } else {
     std::cout << "It was instance " << before.instance << ", epoch " << before.epoch << ", pid "
-              << before.pid << " on " << before.host << " since " << taken << ", with "
+              << before.pid << " on " << before.host << " since " << TimeText(taken) << ", with "
               << (before.root.empty() ? "the whole target" : "the directory " + before.root)
               << ".\n"
               << "The next daemon of writer " << writer << " goes on from what is here.\n";
@@ -143,6 +155,7 @@ void AddTakeOver(CLI::App* group, const Globals& globals, Run* run) {
   CLI::App* command = group->add_subcommand("take-over",
                                             "Let another daemon of that writer have the target, as "
                                             "it is; stop the one that has it first");
+  NameGlobals(command, {.daemon = false}, kMountNote);
   command->add_option("directory", arguments->directory, "the target's own directory")->required();
   command->add_option("--writer", arguments->writer, "its writer_name")->required();
   command->callback([&globals, arguments, run] {

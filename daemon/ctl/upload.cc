@@ -95,6 +95,7 @@ void AddUploadCommand(CLI::App* app, const Globals& globals, Run* run) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App* command =
       app->add_subcommand("upload", "Write a file of any size; it is visible when complete");
+  NameGlobals(command, {.level = true, .without_timeout = "1h", .request_id = true});
   command->add_option("path", arguments->path, "the file, relative to the writer's root")
       ->required();
   command->add_option("file", arguments->file, "the local file, or - for standard input")

@@ -10,7 +10,6 @@
 namespace tandem::ctl {
 namespace {
 
-constexpr absl::Duration kTimeout = absl::Seconds(60);
 // The daemon's own limit may be lower; it says so.
 constexpr size_t kMaxDataBytes = size_t{3} << 20;
 
@@ -51,7 +50,7 @@ absl::StatusOr<uint32_t> ModeOf(const Arguments& arguments) {
 using Build = std::function<absl::StatusOr<client::Operation>(const Arguments&)>;
 
 ExitCode Execute(const Globals& globals, const Arguments& arguments, const Build& build) {
-  const absl::StatusOr<client::CallOptions> options = CallOptionsOf(globals, kTimeout);
+  const absl::StatusOr<client::CallOptions> options = CallOptionsOf(globals, kWaitingCallTimeout);
   if (!options.ok()) return Report(globals, options.status());
   absl::StatusOr<client::Operation> operation = build(arguments);
   if (!operation.ok()) return Report(globals, operation.status());
@@ -67,6 +66,9 @@ ExitCode Execute(const Globals& globals, const Arguments& arguments, const Build
 CLI::App* Add(CLI::App* app, const char* name, const char* description, const Globals& globals,
               std::shared_ptr<Arguments> arguments, Run* run, Build build) {
   CLI::App* command = app->add_subcommand(name, description);
+  NameGlobals(
+      command,
+      {.level = true, .without_timeout = "the daemon's dual_write_timeout", .request_id = true});
   command->add_option("path", arguments->path, "the file, relative to the writer's root")
       ->required();
   command->callback([&globals, arguments, run, build = std::move(build)] {

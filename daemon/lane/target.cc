@@ -64,8 +64,10 @@ Awaitable<absl::Status> Target::Admit(FileHandle top) {
   }
   if (absl::IsNotFound(identified)) {
     co_return absl::FailedPreconditionError(
-        "the directory has no identity: it is not an initialized target, or its mount is missing "
-        "(tandemctl target init makes one)");
+        id_.empty() ? "the directory has no identity: it is not an initialized target, or its "
+                      "mount is missing (tandemctl target init makes one)"
+                    : absl::StrCat("the directory has no identity, expected ", id_,
+                                   ": its mount is missing, or what was on it is lost"));
   }
   CO_RETURN_IF_ERROR(identified);
   if (claim_ != nullptr) CO_RETURN_IF_ERROR(co_await claim_->Check(top));

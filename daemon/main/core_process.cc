@@ -296,6 +296,14 @@ Awaitable<void> CoreProcess::Drain(int64_t deadline_ms, int64_t answer_ms) {
   const absl::Status drained = co_await core_->Drain(deadline_ms);
   if (!drained.ok()) env_.log.Warning("drain_incomplete", {{"error", drained}});
   if (rpc_ != nullptr) co_await rpc_->Shutdown(answer_ms);
+  for (const TargetView& target : core_->View().targets) {
+    if (target.lag_writes == 0) continue;
+    env_.log.Warning("writes_owed",
+                     {{"target", target.name},
+                      {"lag_writes", target.lag_writes},
+                      {"health", internal::v1::LaneHealth_Name(target.status.health())},
+                      {"reason", target.status.reason()}});
+  }
   env_.log.Info("drained", {{"duration_ms", (env_.clock.MonotonicNs() - started_ns) / 1'000'000}});
   End(0);
 }

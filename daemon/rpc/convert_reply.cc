@@ -161,6 +161,9 @@ void ToProto(const CoreView& view, const StatusInfo& info, v1::GetStatusResponse
   journal->set_used_bytes(view.journal_bytes);
   journal->set_max_bytes(info.journal_max_bytes);
   journal->set_epoch(view.epoch);
+  if (view.journal_state != JournalState::kServing) {
+    journal->set_reason(PrintableText(view.journal_reason));
+  }
   for (const TargetView& target : view.targets) FillTarget(target, response->add_targets());
 }
 

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "absl/time/clock.h"
 #include "daemon/lane/epoch_file.h"
 #include "daemon/lane/watermark.h"
 #include "tests/unit/client/command.h"
@@ -63,6 +64,39 @@ TEST_F(LocalCommandsTest, WatermarkListsEveryWriter) {
   EXPECT_EQ(all[1].at("writer").as_string(), "payments-0");
   EXPECT_EQ(all[1].at("sequence").to_number<int>(), 41);
   EXPECT_EQ(all[1].at("label").as_string(), "CONSISTENT");
+}
+
+TEST_F(LocalCommandsTest, WatermarkSaysHowOldItIsAndWhatIsNotKnown) {
+  Watermark watermark = Of("w");
+  watermark.complete_ms = 0;
+  watermark.written_ms = absl::ToUnixMillis(absl::Now() + absl::Hours(1));
+  Write("w", "watermark.json", EncodeWatermark(watermark));
+  const CommandResult table = Run({"watermark", target_});
+  EXPECT_THAT(table.output, HasSubstr("unknown"));
+  EXPECT_THAT(table.output, HasSubstr(" 0s ")) << "by a clock that is ahead";
+  const boost::json::value json =
+      boost::json::parse(Run({"watermark", target_, "-o", "json"}).output).at(0);
+  for (const char* key : {"complete", "complete_unix_ms", "reason", "target_id"}) {
+    EXPECT_TRUE(json.at(key).is_null()) << key;
+  }
+  EXPECT_EQ(json.at("written_unix_ms").to_number<int64_t>(), watermark.written_ms);
+}
+
+TEST_F(LocalCommandsTest, WatermarkOfATargetThatNobodyWroteToIsNoEmptyList) {
+  std::filesystem::create_directories(target_ + "/.tandem/writers");
+  const CommandResult none = Run({"watermark", target_});
+  EXPECT_EQ(none.exit_code, 1);
+  EXPECT_THAT(none.errors, HasSubstr("nobody has written to it"));
+}
+
+TEST_F(LocalCommandsTest, TargetInitSaysWhenItsIdentityIsNotTaken) {
+  const CommandResult made = Run({"target", "init", target_, "--name", "corebank"});
+  EXPECT_EQ(made.exit_code, 0) << made.errors;
+  EXPECT_THAT(made.output, HasSubstr("target_id, set that to this one"));
+  EXPECT_THAT(made.output, HasSubstr("already used another"));
+  EXPECT_THAT(Run({"target", "show", target_}).output, testing::Not(HasSubstr("target_id")));
+  const CommandResult none = Run({"target", "show", directory_});
+  EXPECT_THAT(none.errors, HasSubstr("is its mount missing?"));
 }
 
 TEST_F(LocalCommandsTest, WatermarkSaysByItsExitCodeThatATargetIsNotWhole) {

@@ -4,6 +4,7 @@
 
 #include <boost/json.hpp>
 
+#include "absl/time/clock.h"
 #include "tests/unit/client/command.h"
 #include "tests/unit/client/scripted_server.h"
 
@@ -93,8 +94,30 @@ TEST_F(PendingCommandsTest, PendingShowsAllPagesAndWhatIsNotKnown) {
   EXPECT_THAT(result.output, HasSubstr("diverged: b; skipped"));
   EXPECT_THAT(result.output, HasSubstr("by anna: ticket 4711"));
   const CommandResult json = Run({"pending", "--target", "corebank", "-o", "json"});
-  const std::string last = json.output.substr(json.output.find('\n') + 1);
+  const size_t line = json.output.find('\n') + 1;
+  const std::string last = json.output.substr(line);
+  const boost::json::value parked = boost::json::parse(json.output.substr(0, line));
+  EXPECT_EQ(parked.at("new_path").as_string(), "b");
+  EXPECT_TRUE(parked.at("skip_reason").is_null());
+  EXPECT_TRUE(parked.at("skipped").is_null());
   EXPECT_EQ(boost::json::parse(last).at("skip_reason").as_string(), "ticket 4711");
+}
+
+TEST_F(PendingCommandsTest, PendingSaysThatThereIsNoneAndAgesHaveAUnit) {
+  server_.OnList([](auto*, auto&, auto*) { return grpc::Status::OK; });
+  server_.OnList([](auto*, auto&, v1::ListPendingResponse* response) {
+    v1::PendingWrite* write = response->add_writes();
+    write->set_path("a");
+    write->mutable_since_time()->set_seconds(absl::ToUnixSeconds(absl::Now()) + 3'600);
+    return grpc::Status::OK;
+  });
+  const CommandResult none = Run({"pending"});
+  EXPECT_EQ(none.exit_code, 0) << none.errors;
+  EXPECT_EQ(none.output, "no parked or skipped writes\n");
+  EXPECT_THAT(Run({"pending"}).output, HasSubstr(" for 0s, ")) << "of another clock's future";
+  const boost::json::value json = boost::json::parse(Run({"pending", "-o", "json"}).output);
+  EXPECT_TRUE(json.at("new_path").is_null());
+  EXPECT_TRUE(json.at("error").is_null());
 }
 
 TEST_F(PendingCommandsTest, PendingOfALaneThatIsNotThereIsNotCalledNone) {
@@ -105,6 +128,11 @@ TEST_F(PendingCommandsTest, PendingOfALaneThatIsNotThereIsNotCalledNone) {
   const CommandResult result = Run({"pending"});
   EXPECT_EQ(result.exit_code, 5);
   EXPECT_THAT(result.errors, HasSubstr("corebank"));
+  const CommandResult json = Run({"pending", "-o", "json"});
+  EXPECT_EQ(json.exit_code, 5);
+  const boost::json::value error = boost::json::parse(json.errors).at("error");
+  EXPECT_THAT(std::string(error.at("message").as_string()), HasSubstr("corebank"));
+  EXPECT_EQ(error.at("reason").as_string(), "TARGET_UNAVAILABLE");
 }
 
 TEST_F(PendingCommandsTest, RetrySaysWhatBecameOfIt) {
@@ -123,6 +151,7 @@ TEST_F(PendingCommandsTest, RetrySaysWhatBecameOfIt) {
   const CommandResult result = Run({"retry", "corebank", "--all", "--timeout", "10s"});
   EXPECT_EQ(result.exit_code, 10);
   EXPECT_THAT(result.output, HasSubstr("applied: 1, still parked: 1"));
+  EXPECT_THAT(result.output, HasSubstr("and 1 more")) << "one of the two is not listed";
   EXPECT_THAT(result.output, HasSubstr("#7 a: EACCES"));
   EXPECT_EQ(Run({"retry", "corebank", "--sequence", "7", "--sequence", "9"}).exit_code, 0);
   EXPECT_EQ(Run({"retry", "corebank"}).exit_code, 2);

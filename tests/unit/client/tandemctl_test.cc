@@ -236,7 +236,8 @@ TEST_F(TandemctlTest, StatusIsATreeWithoutColourInAPipe) {
   EXPECT_THAT(result.output, HasSubstr("└─ corebank"));
   EXPECT_THAT(result.output, HasSubstr("STALLED"));
   EXPECT_THAT(result.output, HasSubstr("reason: fsync runs for 12 s"));
-  EXPECT_THAT(result.output, HasSubstr("lag:20 (2.0KiB, oldest 12s, 5/s, 4s left)"));
+  EXPECT_THAT(result.output,
+              HasSubstr("lag:20 writes (2.0KiB, oldest 12s, 5.0 writes/s, 4s left)"));
   EXPECT_THAT(result.output, Not(HasSubstr("\033[")));
   result = Run({"status", "-o", "json"});
   const boost::json::value json = boost::json::parse(result.output);

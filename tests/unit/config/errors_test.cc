@@ -191,6 +191,37 @@ TEST_F(ConfigTest, WrongVariablesAndFlagsAreNamed) {
                           StartsWith("--log-level: log_level: 'loud'")));
 }
 
+TEST_F(ConfigTest, WhatBelongsTogetherIsCheckedBesideWrongValuesAndUnknownKeys) {
+  EXPECT_THAT(ErrorsOf("local_efs_path: /mnt/a\ncorebank_efs_path: /mnt/a/b\nmax_retries: x\n"
+                       "zzzzzz: 1\nretry_max: 10ms\n"),
+              testing::UnorderedElementsAre(
+                  StartsWith("F:3:14: max_retries: 'x'"), StartsWith("F:4:1: unknown key 'zzzzzz'"),
+                  HasSubstr("lie one inside the other"), StartsWith("F:5:12: retry_max: ")));
+  EXPECT_THAT(ErrorsOf("local_efs_path: /mnt/a\ncorebank_efs_path: /mnt/b\nlog_level: loud\n"
+                       "journal_directory: /mnt/a/journal\ntcp_address: 0.0.0.0:7070\n"),
+              testing::UnorderedElementsAre(
+                  StartsWith("F:3:12: log_level"), HasSubstr("is inside target 'local'"),
+                  HasSubstr("tls_certificate_file: must"), HasSubstr("tls_key_file: must"),
+                  HasSubstr("tls_client_ca_file: must")));
+}
+
+// A value that is not known must not make another one look wrong.
+TEST_F(ConfigTest, WhatIsRightIsNotBlamedForWhatIsWrong) {
+  for (const std::string line :
+       {"journal_segment_byte: 256MiB\nbatch_size: 32MiB", "journal_segment_bytes: 256MB",
+        "journal_max_bytes: 1MiB", "retry_max: 1", "slow_limit: 5", "max_write_bytes: x",
+        "journal_directory: [a]", "socket_path: {}", "http_address: x", "writer_name: a/b",
+        "request_id_window: 10m\nrequest_id_window: 20m"}) {
+    EXPECT_THAT(ErrorsOf(absl::StrCat(kTwo, line, "\n")), testing::SizeIs(1)) << line;
+  }
+  EXPECT_THAT(ErrorsOf("local_efs_pth: /mnt/a\ncorebank_efs_path: /mnt/b\n"),
+              ElementsAre("F:1:1: unknown key 'local_efs_pth'; did you mean 'local_efs_path'?"));
+  EXPECT_THAT(Load({"--journal-segment-byte=256MiB", "--batch-size=32MiB"}).errors,
+              ElementsAre(StartsWith("unknown flag --journal-segment-byte")));
+  EXPECT_THAT(Load({"--batch-size=32MiB"}, {{"TANDEM_JOURNAL_SEGMENT_BYTE", "256MiB"}}).errors,
+              ElementsAre(StartsWith("TANDEM_JOURNAL_SEGMENT_BYTE: unknown variable")));
+}
+
 TEST_F(ConfigTest, AHostNameThatIsNoPathComponentCannotNameTheWriter) {
   sources_.host_name = "a/b";
   EXPECT_THAT(ErrorsOf(kTwo), ElementsAre(HasSubstr("the host name cannot be used: 'a/b'")));

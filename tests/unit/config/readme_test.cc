@@ -66,6 +66,21 @@ TEST(Readme, ListsEveryReasonWithItsStatusCode) {
   EXPECT_EQ(FirstCells(text, "Error reasons"), names);
 }
 
+// `tandemctl --help` is checked against the same in tests/unit/client.
+TEST_F(ConfigTest, TheReadmeAndTheHelpSayWhatEveryExitStatusMeans) {
+  const std::string text = Readme();
+  const size_t begin = text.find("\n### Exit status\n");
+  ASSERT_NE(begin, std::string::npos);
+  const std::string section = text.substr(begin, text.find("\n#", begin + 1) - begin);
+  for (const char* status : {"0", "1", "2", "5", "10", "65", "69", "73", "78"}) {
+    EXPECT_THAT(section, HasSubstr(absl::StrCat("| ", status, " | "))) << section;
+  }
+  const std::string help = Load({"--help"}).help;
+  for (const char* status : {" 0 ", " 1 ", " 65 ", "\n73 ", " 78 ", "\n128 "}) {
+    EXPECT_THAT(help.substr(help.find("Exit status:")), HasSubstr(status));
+  }
+}
+
 // The names of all metrics, as daemon/metrics registers them.
 std::set<std::string> MetricNames() {
   std::set<std::string> names;

@@ -24,7 +24,7 @@ TEST_F(LaneHealth, ATargetWithoutRoomForWritesIsDownThoughItsProbesGoWell) {
   Start();
   Do(PutRecord(0, "a", "1"));
   ASSERT_TRUE(IsHealthy());
-  disk_.set_capacity(disk_.used_bytes() + (16 << 10));
+  disk_.Inject({.kind = IoKind::kWrite, .error = ENOSPC, .persistent = true, .path = "root/"});
   const Sequence large = Append(PutRecord(0, "b", std::string(64 << 10, 'x')));
   world_.RunFor(20 * kSimSecond);
   for (int i = 0; i < 40; ++i) {
@@ -33,7 +33,7 @@ TEST_F(LaneHealth, ATargetWithoutRoomForWritesIsDownThoughItsProbesGoWell) {
     EXPECT_THAT(status_.reason(), HasSubstr("No space"));
   }
   EXPECT_FALSE(IsDurable(large));
-  disk_.set_capacity(1 << 30);
+  disk_.ClearFaults();
   EXPECT_TRUE(IsHealthy());
   EXPECT_TRUE(IsDurable(large)) << "it was only tried again in between";
 }

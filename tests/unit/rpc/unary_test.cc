@@ -233,6 +233,7 @@ TEST_F(RpcTest, AWriteThatCoreDropsHasAnUnknownOutcome) {
 
 TEST_F(RpcTest, TheStatusShowsCoresViewAndTheDaemonsData) {
   core_.view.journal_state = JournalState::kDiskFull;
+  core_.view.journal_reason = "no room";
   core_.view.appended = 12;
   core_.view.durable = 11;
   core_.view.epoch = 3;
@@ -255,6 +256,7 @@ TEST_F(RpcTest, TheStatusShowsCoresViewAndTheDaemonsData) {
   EXPECT_EQ(status.io_engine(), "threads");
   EXPECT_EQ(status.started_time().seconds(), 1'700'000'000);
   EXPECT_EQ(status.journal().state(), "DISK_FULL");
+  EXPECT_EQ(status.journal().reason(), "no room");
   EXPECT_EQ(status.journal().directory(), "/journal");
   EXPECT_EQ(status.journal().appended_sequence(), 12u);
   EXPECT_EQ(status.journal().durable_sequence(), 11u);

@@ -124,6 +124,7 @@ struct JournalStatus {
   uint64_t used_bytes = 0;
   uint64_t max_bytes = 0;
   uint64_t epoch = 0;
+  std::string reason;  // why it is not SERVING, for a person; empty if it is
 };
 
 // A write that waits because its path is quarantined on one target.
