@@ -224,6 +224,7 @@ DaemonStatus FromWire(const v1::GetStatusResponse& wire) {
   status.io_engine = wire.io_engine();
   status.rpo_at_risk = wire.rpo_at_risk();
   status.rpo_refuse = wire.rpo_refuse();
+  status.rpo_limit = FromWire(wire.rpo_limit());
   const v1::JournalStatus& journal = wire.journal();
   status.journal = {journal.directory(),
                     journal.state(),

@@ -137,6 +137,7 @@ struct CoreView {
   uint64_t epoch = 0;
   bool rpo_at_risk = false;  // a target other than local lags beyond the limit
   bool rpo_refuse = false;   // new writes are refused then
+  int64_t rpo_limit_ms = 0;
   std::vector<TargetView> targets;
 };
 

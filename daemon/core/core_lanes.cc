@@ -192,6 +192,7 @@ CoreView CoreImpl::View() {
   view.epoch = journal_->recovery().epoch;
   view.rpo_at_risk = intake_.RpoAtRisk();
   view.rpo_refuse = options_.rpo_refuse;
+  view.rpo_limit_ms = options_.rpo_limit_ms;
   for (size_t i = 0; i < lanes_.size(); ++i) view.targets.push_back(ViewTarget(i));
   return view;
 }

@@ -115,7 +115,7 @@ std::string LagText(const client::TargetStatus& target) {
   return absl::StrCat(out, ")");
 }
 
-// "" if no target is at risk. The limit itself is not in the answer.
+// "" if no target is at risk.
 std::string RpoText(const client::DaemonStatus& status) {
   if (!status.rpo_at_risk) return "";
   const client::TargetStatus* worst = nullptr;
@@ -123,12 +123,13 @@ std::string RpoText(const client::DaemonStatus& status) {
     if (target.name == "local") continue;
     if (worst == nullptr || target.lag_time > worst->lag_time) worst = &target;
   }
+  const std::string limit =
+      absl::StrCat("beyond rpo_limit (", DurationText(status.rpo_limit, kTenth), ")");
   const std::string who =
       worst == nullptr || worst->lag_time == absl::ZeroDuration()
-          ? "a target lags beyond rpo_limit"
-          : absl::StrCat(worst->name, " lags by ", DurationText(worst->lag_time, kTenth),
-                         ", beyond rpo_limit");
-  return absl::StrCat(": ", who, status.rpo_refuse ? "; new writes are refused" : "", "\n");
+          ? "a target lags "
+          : absl::StrCat(worst->name, " lags by ", DurationText(worst->lag_time, kTenth), ", ");
+  return absl::StrCat(": ", who, limit, status.rpo_refuse ? "; new writes are refused" : "", "\n");
 }
 
 std::string TargetTree(const client::TargetStatus& target, bool last, absl::Time now, Style style) {
@@ -212,6 +213,7 @@ std::string JsonOf(const client::DaemonStatus& status) {
                                {"io_engine", TextOrNull(status.io_engine)},
                                {"rpo_at_risk", status.rpo_at_risk},
                                {"rpo_refuse", status.rpo_refuse},
+                               {"rpo_limit_seconds", absl::ToDoubleSeconds(status.rpo_limit)},
                                {"journal",
                                 {{"directory", journal.directory},
                                  {"state", journal.state},

@@ -152,6 +152,7 @@ void ToProto(const CoreView& view, const StatusInfo& info, v1::GetStatusResponse
   response->set_io_engine(info.io_engine);
   response->set_rpo_at_risk(view.rpo_at_risk);
   response->set_rpo_refuse(view.rpo_refuse);
+  SetTime(view.rpo_limit_ms, response->mutable_rpo_limit());
   v1::JournalStatus* journal = response->mutable_journal();
   journal->set_directory(PrintableText(info.journal_directory));
   journal->set_state(std::string(JournalStateName(view.journal_state)));

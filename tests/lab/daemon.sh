@@ -100,7 +100,7 @@ fail() {
 # --- the clients, which run until the test ends (load/main.cc describes the commands)
 load_start() {
   coproc load { exec "$build/tests/lab/tandem_lab_load" "unix:$(socket)" "${writers:-4}" "${interval_ms:-100}" \
-    "$(tree local)" "$(tree corebank)" 2>&1; }
+    "$(tree local)" "$(tree corebank)" ${mix:+"$mix"} 2>&1; }
 }
 # ask COMMAND...: leaves the answer in $answer. Not in a subshell: there the clients cannot be heard.
 ask() {

@@ -31,6 +31,14 @@ long_LatencyWhileCut() {
 # looking behind the mounts is most of it.
 long_SteadyRpo() {
   writers=20,4,0 interval_ms=120
+  steady
+}
+# Ledgers only, and nobody waits for a target: what a card system does most.
+long_SteadyRpoOfAppends() {
+  writers=24,0,0 interval_ms=120 mix=appends
+  steady
+}
+steady() {
   delay corebank 3ms
   daemon_start
   load_start
@@ -50,9 +58,10 @@ restarted() {
   load answers LOCAL 20 60
   sleep 11
 }
-# While CoreBank hangs, five times.
+# While CoreBank hangs, five times. Few clients: they use the CPU that starting a process needs.
 restarts() {
   local round
+  writers=1
   begin
   cut_off corebank
   load answers LOCAL 20 60

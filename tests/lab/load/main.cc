@@ -42,6 +42,7 @@ struct Arguments {
   std::string address;
   std::map<client::Level, int> writers;
   absl::Duration interval;
+  bool appends_only = false;
   std::string local_root;
   std::string corebank_root;
 };
@@ -57,6 +58,7 @@ class Load {
         const WriterOptions options = {.number = number++,
                                        .level = level,
                                        .interval = arguments.interval,
+                                       .appends_only = arguments.appends_only,
                                        .local_root = arguments.local_root,
                                        .corebank_root = arguments.corebank_root};
         writers_.push_back(std::make_unique<Writer>(options, *clients_.back(), statistics_));
@@ -256,15 +258,17 @@ bool ParseWriters(const std::string& text, std::map<client::Level, int>& writers
 int Main(const std::vector<std::string>& arguments) {
   std::map<client::Level, int> writers;
   int interval_ms = 0;
-  if (arguments.size() != 5 || !ParseWriters(arguments[1], writers) ||
+  const bool appends_only = arguments.size() == 6 && arguments[5] == "appends";
+  if ((arguments.size() != 5 && !appends_only) || !ParseWriters(arguments[1], writers) ||
       !absl::SimpleAtoi(arguments[2], &interval_ms)) {
     std::cerr << "usage: tandem_lab_load ADDRESS WRITERS[,WRITERS,WRITERS] INTERVAL_MS "
-                 "LOCAL_ROOT COREBANK_ROOT\n";
+                 "LOCAL_ROOT COREBANK_ROOT [appends]\n";
     return 2;
   }
   Load load({.address = arguments[0],
              .writers = writers,
              .interval = absl::Milliseconds(interval_ms),
+             .appends_only = appends_only,
              .local_root = arguments[3],
              .corebank_root = arguments[4]});
   std::string line;

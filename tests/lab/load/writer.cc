@@ -86,6 +86,9 @@ std::vector<Operation> Writer::Next() {
   const std::string done =
       absl::StrCat("done/", options_.number, "/", random_() % (kMostFiles / 2));
   const std::string old = AnyReceipt();
+  if (options_.appends_only) {
+    return {Operation::Append(writes_ % 16 == 13 ? shared : ledger, Payload(1'000))};
+  }
   if (!old.empty() && model_.files.size() > kMostFiles) return {Operation::Delete(old)};
   if (writes_ % 16 == 13) return {Operation::Append(shared, Payload(400))};
   switch (writes_ % 8) {

@@ -22,6 +22,7 @@ struct WriterOptions {
   int number = 0;
   client::Level level = client::Level::kLocal;
   absl::Duration interval = absl::Milliseconds(100);  // between the begins of two writes
+  bool appends_only = false;                          // to a ledger of its own, and to shared files
   // The roots on the servers' disks, looked at as soon as a write is answered; "": not looked at.
   std::string local_root;
   std::string corebank_root;

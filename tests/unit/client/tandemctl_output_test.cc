@@ -178,6 +178,7 @@ TEST_F(TandemctlOutputTest, StatusNamesTheTargetThatPutsTheRecoveryPointAtRisk) 
   v1::GetStatusResponse status;
   status.set_rpo_at_risk(true);
   status.set_rpo_refuse(true);
+  status.mutable_rpo_limit()->set_seconds(30);
   status.add_targets()->set_name("local");
   status.mutable_targets(0)->mutable_lag_time()->set_seconds(900);
   status.add_targets()->set_name("corebank");
@@ -186,8 +187,8 @@ TEST_F(TandemctlOutputTest, StatusNamesTheTargetThatPutsTheRecoveryPointAtRisk) 
   corebank->mutable_lag_time()->set_nanos(250'000'000);
   Answer(status);
   const CommandResult result = Run({"status"});
-  EXPECT_THAT(result.output, HasSubstr("RPO AT RISK: corebank lags by 45.2s, beyond rpo_limit; new "
-                                       "writes are refused\n"));
+  EXPECT_THAT(result.output, HasSubstr("RPO AT RISK: corebank lags by 45.2s, beyond rpo_limit (30s); "
+                                       "new writes are refused\n"));
   EXPECT_THAT(result.output, HasSubstr("lag:0 writes (lacks a heartbeat for 45.2s)"));
 }
 

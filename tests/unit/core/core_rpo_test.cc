@@ -39,6 +39,7 @@ TEST_F(CoreRpo, NewWritesAreRefusedBeyondTheLimitAndAcceptedAgainByThemselves) {
   EXPECT_EQ(ReasonOfOutcome(refused), Reason::kRpoAtRisk);
   EXPECT_EQ(journal->appended(), 2u);
   EXPECT_TRUE(core->View().rpo_at_risk);
+  EXPECT_EQ(core->View().rpo_limit_ms, 30'000);
   corebank.Durable(1, 2);
   corebank.Checkpoint(2);
   world.RunFor(kSecondNs);

@@ -177,6 +177,7 @@ struct DaemonStatus {
   std::string io_engine;     // of the journal
   bool rpo_at_risk = false;  // a target other than "local" lags by more than rpo_limit
   bool rpo_refuse = false;   // new writes are refused while it does
+  absl::Duration rpo_limit;
   JournalStatus journal;
   std::vector<TargetStatus> targets;
 };
