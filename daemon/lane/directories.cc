@@ -141,6 +141,24 @@ Awaitable<absl::StatusOr<DirectoryRef>> Directories::OpenOrMake(std::string path
   co_return directory;
 }
 
+Awaitable<absl::StatusOr<DirectoryRef>> Directories::Look(std::string path) {
+  if (path.empty()) co_return root_;
+  if (const auto found = open_.find(path); found != open_.end()) {
+    co_return found->second.directory;
+  }
+  if (!suspicious_ && unsynced_.empty()) {
+    auto remembered = co_await Get(std::move(path), false, false);
+    co_return remembered;
+  }
+  // Get would sync its parent. Not remembered: who changes something there must do so.
+  const auto parent = co_await Look(std::string(ParentOf(path)));
+  if (!parent.ok()) co_return parent.status();
+  const std::string name(NameOf(path));
+  const auto handle = co_await env_.files.Open((*parent)->handle, name, O_RDONLY | O_DIRECTORY);
+  if (!handle.ok()) co_return handle.status();
+  co_return std::make_shared<Directory>(env_, *handle, std::move(path), /*distrusted=*/true);
+}
+
 void Directories::Forget(const std::string& path) {
   suspicious_ = true;
   auto found = open_.find(path);

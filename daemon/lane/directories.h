@@ -79,6 +79,11 @@ class Directories {
   // once more, and temp files are removed from it and its parents. NOT_FOUND if it is not there.
   Awaitable<absl::StatusOr<DirectoryRef>> Get(std::string path, bool create, bool verify);
 
+  // The directory at `path`, only to look into: it is there, and may not be durable. Nothing on the
+  // target changes, so nothing is left behind by whoever dies meanwhile. NOT_FOUND if it is not
+  // there.
+  Awaitable<absl::StatusOr<DirectoryRef>> Look(std::string path);
+
   // Something failed there: the next Get opens it again, and no sync is trusted unseen any more.
   void Forget(const std::string& path);
 

@@ -52,7 +52,7 @@ Awaitable<internal::v1::PathAnswer> AnswerPathQuery(Env& env, std::shared_ptr<Ta
     const PathKind kind = KindOf(stat->type);
     AddComponent(kind, stat->size, answer);
     if (kind != PathKind::kDirectory || path == names.back()) break;
-    auto next = co_await target->directories().Get(std::string(path), false, false);
+    auto next = co_await target->directories().Look(std::string(path));
     if (!next.ok()) {
       answer.set_error(std::string(next.status().message()));
       break;

@@ -176,7 +176,7 @@ Awaitable<absl::Status> Source::Look(Target& target, const std::string& path, So
   DirectoryRef parent = target.directories().root();
   uint32_t directories = 0;
   for (const absl::string_view ancestor : names) {
-    auto next = co_await target.directories().Get(std::string(ancestor), false, false);
+    auto next = co_await target.directories().Look(std::string(ancestor));
     if (absl::IsNotFound(next.status()) || ErrnoOf(next.status()) == ENOTDIR) break;
     if (!next.ok()) co_return absl::UnavailableError(next.status().message());
     parent = *next;

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "daemon/base/check.h"
 #include "daemon/base/reason.h"
 #include "daemon/rpc/errors.h"
 
@@ -51,6 +52,11 @@ void LiveCalls::WhenIdle(absl::AnyInvocable<void()> idle) {
     }
   }
   idle();
+}
+
+void LiveCalls::CheckNone() {
+  const std::lock_guard lock(mutex_);
+  TANDEM_CHECK(count_ == 0);
 }
 
 void OpenStreams::Add(Call* call) {

@@ -26,10 +26,17 @@ namespace tandem {
 // The calls of ours that gRPC has not let go of. Any thread.
 class LiveCalls {
  public:
+  LiveCalls() = default;
+  LiveCalls(const LiveCalls&) = delete;
+  LiveCalls& operator=(const LiveCalls&) = delete;
+  ~LiveCalls() { CheckNone(); }
+
   void Enter();
   void Leave();
   // Calls `idle` once, when there is none: now, or on the thread of the last one's end.
   void WhenIdle(absl::AnyInvocable<void()> idle);
+  // There must be none, and all that they did has happened.
+  void CheckNone();
 
  private:
   std::mutex mutex_;

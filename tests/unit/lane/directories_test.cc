@@ -70,6 +70,29 @@ TEST_F(DirectoriesTest, CallersAtTheSameTimeShareASyncButNeverOneThatBeganBefore
   EXPECT_LE(disk_.count(IoKind::kSync) - before, 2u);
 }
 
+TEST_F(DirectoriesTest, LookingChangesNothingAlsoWhereSyncsFailed) {
+  ASSERT_TRUE(Get("a/b").ok());
+  disk_.Inject({.kind = IoKind::kSync, .error = EIO});
+  EXPECT_FALSE(Get("a/c").ok());
+  const auto root = world_.Await(files_.Open(kNoFile, "/t", O_RDONLY | O_DIRECTORY));
+  ASSERT_TRUE(root.ok());
+  directories_.emplace(env_, *root, 4, /*suspicious=*/true);
+  const auto changes = [&] {
+    return disk_.count(IoKind::kSync) + disk_.count(IoKind::kUnlink) + disk_.count(IoKind::kMkdir);
+  };
+  const uint64_t before = changes();
+  for (const char* path : {"a", "a/b", "a/c"}) {
+    const auto found = world_.Await(directories_->Look(path));
+    ASSERT_TRUE(found.ok()) << path;
+    EXPECT_EQ((*found)->path, path);
+  }
+  EXPECT_TRUE(absl::IsNotFound(world_.Await(directories_->Look("a/d")).status()));
+  EXPECT_EQ(changes(), before);
+  // And who changes something there is not told that it is durable.
+  ASSERT_TRUE(Get("a/c").ok());
+  EXPECT_EQ(disk_.TypeOf("a/c", /*durable=*/true), FileType::kDirectory);
+}
+
 // Rule 4: a directory whose sync failed is not durable just because the next sync says so.
 TEST_F(DirectoriesTest, Rule04AFailedDirectorySyncIsMadeGoodByAFreshChange) {
   disk_.Inject({.kind = IoKind::kSync, .error = EIO});
