@@ -8,6 +8,7 @@
 #include "daemon/base/status.h"
 #include "daemon/lane/base_check.h"
 #include "daemon/lane/errors.h"
+#include "daemon/lane/new_file.h"
 #include "daemon/model/path.h"
 
 namespace tandem {
@@ -88,7 +89,7 @@ Awaitable<absl::Status> Applier::Replace(Target& target, Directory& parent, std:
     (co_await env_.files.Close(file)).IgnoreError();  // empty, and about to go
   }
   // A rename that failed may have happened; either way the temp name must not stay.
-  if (!status.ok()) (co_await env_.files.Unlink(parent.handle, temp)).IgnoreError();
+  if (!status.ok()) status = co_await RemoveTemp(env_, parent, temp, status);
   CO_RETURN_IF_ERROR(status);
   co_return co_await parent.Sync();
 }

@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 
+#include "daemon/lane/errors.h"
+
 namespace tandem {
 
 Awaitable<absl::Status> MakeNewFile(Env& env, Target& target, Directory& parent, NewFile file,
@@ -20,10 +22,21 @@ Awaitable<absl::Status> MakeNewFile(Env& env, Target& target, Directory& parent,
     status = co_await env.files.Rename(parent.handle, file.temp, parent.handle, file.name);
   }
   // A rename that failed may have happened; either way the temp name must not stay.
-  if (!status.ok()) (co_await env.files.Unlink(parent.handle, file.temp)).IgnoreError();
+  if (!status.ok()) status = co_await RemoveTemp(env, parent, file.temp, status);
   target.directories().temps().erase(file.temp);
   if (status.ok()) status = co_await parent.Sync();
   co_return status;
+}
+
+Awaitable<absl::Status> RemoveTemp(Env& env, Directory& parent, std::string temp,
+                                   absl::Status failed) {
+  const absl::Status removed = co_await env.files.Unlink(parent.handle, temp);
+  const bool may_be_there = !removed.ok() && !absl::IsNotFound(removed);
+  if (may_be_there && ScopeOf(failed) == FailureScope::kPath &&
+      ScopeOf(removed) == FailureScope::kTarget) {
+    co_return removed;
+  }
+  co_return failed;
 }
 
 }  // namespace tandem

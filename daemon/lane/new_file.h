@@ -23,4 +23,10 @@ struct NewFile {
     Env& env, Target& target, Directory& parent, NewFile file,
     absl::FunctionRef<Awaitable<absl::Status>(FileHandle)> fill);
 
+// After `failed`: `temp` goes, if it is there. Returns `failed`, or why it could not go if only
+// that is the target's fault: then the write must be tried again, and not quarantined with its temp
+// file left behind, which nobody would look for.
+[[nodiscard]] Awaitable<absl::Status> RemoveTemp(Env& env, Directory& parent, std::string temp,
+                                                 absl::Status failed);
+
 }  // namespace tandem

@@ -37,8 +37,18 @@ void Faults::Schedule() {
 }
 
 void Faults::Tick() {
+  for (const auto& active : active_) LookWhetherLate(*active);
   if (due_.empty()) return;
   for (const auto& each : std::exchange(due_, {})) each();
+}
+
+// What waits for a later step to fail may wait long: only then is something wrong.
+void Faults::LookWhetherLate(Active& active) {
+  if (active.heal != nullptr || active.over || active.late) return;
+  active.late = active.felt() > active.felt_before;
+  if (!active.late) return;
+  Troubles(active, 1);
+  Troubles(active, -1);
 }
 
 int64_t Faults::CalmSinceNs(const Trouble& trouble) const {

@@ -61,10 +61,12 @@ class Faults {
     uint64_t felt_before = 0;
     std::function<void()> heal;
     bool over = false;
+    bool late = false;  // one without an end was felt
   };
 
   void Start(const PlannedFault& fault);
   void End(Active& active);
+  void LookWhetherLate(Active& active);
   void Begin(Active& active);
   void BeginProcess(Active& active);
   void BeginHang(Active& active);
