@@ -187,8 +187,9 @@ TEST_F(TandemctlOutputTest, StatusNamesTheTargetThatPutsTheRecoveryPointAtRisk) 
   corebank->mutable_lag_time()->set_nanos(250'000'000);
   Answer(status);
   const CommandResult result = Run({"status"});
-  EXPECT_THAT(result.output, HasSubstr("RPO AT RISK: corebank lags by 45.2s, beyond rpo_limit (30s); "
-                                       "new writes are refused\n"));
+  EXPECT_THAT(result.output,
+              HasSubstr("RPO AT RISK: corebank lags by 45.2s, beyond rpo_limit (30s); "
+                        "new writes are refused\n"));
   EXPECT_THAT(result.output, HasSubstr("lag:0 writes (lacks a heartbeat for 45.2s)"));
 }
 
