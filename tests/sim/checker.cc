@@ -166,6 +166,14 @@ void Checker::OnRefused(const SimRequest& request, Reason reason, Sequence low, 
     return Fail(absl::StrCat(request.ToString(),
                              " is accepted but a retry was refused: ", ReasonName(reason)));
   }
+  // A file of a stranger's in a directory's place may be what a target said.
+  const auto below_strangers = [this](const Operation& operation) {
+    return strangers_.WasAbove(operation.path) || strangers_.WasAbove(operation.new_path);
+  };
+  if (reason == Reason::kParentNotDirectory &&
+      std::any_of(request.operations.begin(), request.operations.end(), below_strangers)) {
+    return;
+  }
   refusals_.push_back({request, reason, low, high});
 }
 

@@ -162,7 +162,7 @@ void SimClients::OnReply(Call& call, uint64_t attempt, absl::StatusOr<WriteReply
               {"earlier", reply->earlier_attempt}});
   checker_->OnReply(call.request, *reply);
   hooks_.on_reply(call.request, call.sent_ns, call.known);
-  NotePaths(call.request, reply->earlier_attempt);
+  NotePaths(call.request);
   AfterAccept(call, *reply);
 }
 
@@ -180,7 +180,7 @@ void SimClients::OnFailure(Call& call, const absl::Status& status) {
   if (reason == Reason::kTargetFailed && hooks_.skipped() && GiveUp(call)) return;
   if (IsFinal(status)) {
     checker_->OnRefused(call.request, *reason, call.low, node_->core()->View().appended);
-    if (call.request.operations.size() == 1) NotePaths(call.request, false);
+    if (call.request.operations.size() == 1) NotePaths(call.request);
     return Resolve(call, false);
   }
   // As a client does that was refused for now: it waits longer next time.
@@ -198,12 +198,16 @@ bool SimClients::GiveUp(Call& call) {
   return true;
 }
 
-void SimClients::NotePaths(const SimRequest& request, bool earlier) {
+void SimClients::NotePaths(const SimRequest& request) {
   for (const Operation& operation : request.operations) {
-    // That a file is gone, the journal of an earlier life says; not what lies above it.
-    if (earlier && operation.type == OperationType::kDelete) continue;
-    told_paths_.insert(operation.path);
-    if (operation.type == OperationType::kRename) told_paths_.insert(operation.new_path);
+    const bool renamed = operation.type == OperationType::kRename;
+    if (renamed) told_paths_.insert(operation.new_path);
+    // That a file is gone, the journal of an earlier life may say; not what lies above it.
+    if (renamed || operation.type == OperationType::kDelete) {
+      told_paths_.erase(operation.path);
+    } else {
+      told_paths_.insert(operation.path);
+    }
   }
 }
 

@@ -77,7 +77,7 @@ class SimClients final : public SimNode::Listener {
   void NoteSequence(const SimRequest& request, const RefusalDetail& detail);
   void Resolve(Call& call, bool accepted);
   bool GiveUp(Call& call);
-  void NotePaths(const SimRequest& request, bool earlier);
+  void NotePaths(const SimRequest& request);
   [[nodiscard]] bool KnowsPaths(const SimRequest& request) const;
   void AfterAccept(Call& call, const WriteReply& reply);
   void TryForgery(const SimRequest& request);

@@ -160,6 +160,13 @@ bool Strangers::Concerns(size_t target, const std::string& path) const {
                      [&](const std::string& obstacle) { return Overlap(obstacle, path); });
 }
 
+bool Strangers::WasAbove(const std::string& path) const {
+  return std::any_of(ever_.begin(), ever_.end(), [&](const std::set<std::string>& obstacles) {
+    return std::any_of(obstacles.begin(), obstacles.end(),
+                       [&](const std::string& obstacle) { return IsBeneath(path, obstacle); });
+  });
+}
+
 std::string Strangers::Look(const CoreView& view) {
   for (Obstacle& obstacle : there_) {
     if (!IsUntouched(obstacle) && overwritten_.empty()) {

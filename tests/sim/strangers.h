@@ -46,6 +46,8 @@ class Strangers {
   [[nodiscard]] static bool IsHidden(const std::string& path, const std::string& by);
   // Something was in the way of the path there once.
   [[nodiscard]] bool Concerns(size_t target, const std::string& path) const;
+  // Something was in the way above the path, on whatever target.
+  [[nodiscard]] bool WasAbove(const std::string& path) const;
 
  private:
   enum class Kind : uint8_t { kDirectory, kFileForDirectory, kChangedFile };

@@ -75,7 +75,7 @@ const std::vector<Fence>& Fences() {
       {"liburing", {"daemon/io/", "tests/unit/io/"}},
       {"grpcpp/",
        {"daemon/rpc/", "client-lib/", "bench/", "tests/unit/rpc/", "tests/unit/client/"}},
-      {"grpc/", {"daemon/rpc/", "client-lib/", "bench/"}},
+      {"grpc/", {"daemon/rpc/", "client-lib/", "bench/", "tests/tsan/"}},
       {"prometheus/", {"daemon/metrics/"}},
       {"spdlog/", {"daemon/base/log.cc"}},
       {"yaml-cpp/", {"daemon/config/", "tests/unit/k8s/"}},
