@@ -291,18 +291,21 @@ Awaitable<void> CoreProcess::Drain(int64_t deadline_ms, int64_t answer_ms) {
   OnHealth();
   env_.log.Info("draining", {{"deadline_ms", deadline_ms}});
   const int64_t started_ns = env_.clock.MonotonicNs();
+  const CoreView before = core_->View();  // later no lane is there to say how its target is
   if (rpc_ != nullptr) rpc_->DrainStreams();
   // First the journal's way out: calls that wait for a level get their answers on the way.
   const absl::Status drained = co_await core_->Drain(deadline_ms);
   if (!drained.ok()) env_.log.Warning("drain_incomplete", {{"error", drained}});
   if (rpc_ != nullptr) co_await rpc_->Shutdown(answer_ms);
-  for (const TargetView& target : core_->View().targets) {
+  const CoreView after = core_->View();
+  for (size_t i = 0; i < after.targets.size(); ++i) {
+    const TargetView& target = after.targets[i];
+    const internal::v1::LaneStatus& status = before.targets[i].status;
     if (target.lag_writes == 0) continue;
-    env_.log.Warning("writes_owed",
-                     {{"target", target.name},
-                      {"lag_writes", target.lag_writes},
-                      {"health", internal::v1::LaneHealth_Name(target.status.health())},
-                      {"reason", target.status.reason()}});
+    env_.log.Warning("writes_owed", {{"target", target.name},
+                                     {"lag_writes", target.lag_writes},
+                                     {"health", internal::v1::LaneHealth_Name(status.health())},
+                                     {"reason", status.reason()}});
   }
   env_.log.Info("drained", {{"duration_ms", (env_.clock.MonotonicNs() - started_ns) / 1'000'000}});
   End(0);

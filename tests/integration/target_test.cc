@@ -82,6 +82,21 @@ TEST_F(TargetTest, MissingDirectoryIsDownAndCatchesUpWhenItIsThere) {
   ExpectRecovery();
 }
 
+TEST_F(TargetTest, AShutdownSaysWhatItOwesToWhom) {
+  fs::remove(workspace_.corebank());
+  daemon_.Start({.keys = {{"drain_deadline", "200ms"}}});
+  ExpectDown("No such file or directory");
+  EXPECT_EQ(daemon_.Stop(), 0);
+  const std::string log = daemon_.Log();
+  const size_t owed = log.find("\"event\":\"writes_owed\"");
+  ASSERT_NE(owed, std::string::npos) << log;
+  const std::string line = log.substr(owed, log.find('\n', owed) - owed);
+  EXPECT_THAT(line, testing::HasSubstr("\"target\":\"corebank\",\"lag_writes\":"));
+  EXPECT_THAT(line, testing::HasSubstr("No such file or directory"));
+  EXPECT_EQ(log.find("\"event\":\"writes_owed\"", owed + 1), std::string::npos)
+      << "local lacks none";
+}
+
 TEST_F(TargetTest, AFileInItsPlaceIsDownAndCatchesUpWhenItIsADirectory) {
   fs::remove(workspace_.corebank());
   std::ofstream(workspace_.corebank()) << "a file";
