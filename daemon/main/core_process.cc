@@ -17,6 +17,7 @@
 #include "daemon/link/socket_channel.h"
 #include "daemon/main/journal_place.h"
 #include "daemon/main/process_env.h"
+#include "daemon/main/revision.h"
 #include "daemon/metrics/metrics.h"
 #include "daemon/rpc/server.h"
 #include "daemon/supervisor/supervisor.h"
@@ -45,6 +46,7 @@ class CoreProcess final : public Core::Listener {
         signals_(process.context(), SIGTERM, SIGINT),
         hangup_(process.context(), SIGHUP),
         metrics_({.version = TANDEM_VERSION,
+                  .revision = SourceRevision(),
                   .compiler = __VERSION__,
                   .start_time_ms = SystemWallMs(),
                   .journal_engine = std::string(env_.files.engine()),
