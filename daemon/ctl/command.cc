@@ -19,6 +19,8 @@ namespace {
 constexpr absl::string_view kUsageUrl = "tandemctl/usage";
 // Enough for a daemon that is just being restarted; a person waits for the rest.
 constexpr int kMaxAttempts = 6;
+// A status is there at once, unless core hangs.
+constexpr absl::Duration kAnswerLimit = absl::Seconds(10);
 // The longest that the daemon takes.
 constexpr absl::Duration kMaxWait = absl::Hours(1);
 
@@ -96,6 +98,15 @@ absl::StatusOr<std::unique_ptr<client::Client>> Connect(const Globals& globals) 
   if (client.status().code() == absl::StatusCode::kInvalidArgument) {
     return UsageError(client.status().message());
   }
+  return client;
+}
+
+absl::StatusOr<std::unique_ptr<client::Client>> ConnectToWait(const Globals& globals) {
+  absl::StatusOr<std::unique_ptr<client::Client>> client = Connect(globals);
+  if (!client.ok() || !globals.timeout.empty()) return client;
+  const absl::Status answer = (*client)->GetStatus({.timeout = kAnswerLimit}).status();
+  const bool silent = absl::IsDeadlineExceeded(answer) || absl::IsUnavailable(answer);
+  if (silent && client::DetailOf(answer).reason.empty()) return answer;
   return client;
 }
 

@@ -41,6 +41,11 @@ struct Globals {
 // Connects as the globals say; nothing is sent yet.
 [[nodiscard]] absl::StatusOr<std::unique_ptr<client::Client>> Connect(const Globals& globals);
 
+// The same for a call that may take long: without --timeout the daemon is asked for its status
+// first, and must answer within seconds. A core that hangs would keep the call for
+// kWaitingCallTimeout.
+[[nodiscard]] absl::StatusOr<std::unique_ptr<client::Client>> ConnectToWait(const Globals& globals);
+
 // For calls that wait for a level. Without --timeout the daemon's dual_write_timeout (an hour at
 // most) decides; the call's own deadline only leaves room for the answer, for which the daemon
 // keeps a twentieth of it.

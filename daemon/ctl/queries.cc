@@ -35,7 +35,7 @@ ExitCode Wait(const Globals& globals, const std::string& key_text) {
   if (!options.ok()) return Report(globals, options.status());
   const absl::StatusOr<client::WriteKey> key = KeyOf(key_text);
   if (!key.ok()) return Report(globals, key.status());
-  absl::StatusOr<std::unique_ptr<client::Client>> client = Connect(globals);
+  absl::StatusOr<std::unique_ptr<client::Client>> client = ConnectToWait(globals);
   if (!client.ok()) return Report(globals, client.status());
   const absl::StatusOr<client::WriteResult> result = (*client)->WaitDurable(*key, *options);
   if (!result.ok()) return Report(globals, result.status());

@@ -78,7 +78,7 @@ std::unique_ptr<client::UploadSource> SourceOf(const Arguments& arguments, bool 
 ExitCode Execute(const Globals& globals, const Arguments& arguments) {
   const absl::StatusOr<client::CallOptions> options = CallOptionsOf(globals, kTimeout);
   if (!options.ok()) return Report(globals, options.status());
-  absl::StatusOr<std::unique_ptr<client::Client>> client = Connect(globals);
+  absl::StatusOr<std::unique_ptr<client::Client>> client = ConnectToWait(globals);
   if (!client.ok()) return Report(globals, client.status());
   const bool progress = !globals.quiet && !globals.json && isatty(STDERR_FILENO) == 1;
   const absl::StatusOr<client::WriteResult> result =

@@ -54,7 +54,7 @@ ExitCode Execute(const Globals& globals, const Arguments& arguments, const Build
   if (!options.ok()) return Report(globals, options.status());
   absl::StatusOr<client::Operation> operation = build(arguments);
   if (!operation.ok()) return Report(globals, operation.status());
-  absl::StatusOr<std::unique_ptr<client::Client>> client = Connect(globals);
+  absl::StatusOr<std::unique_ptr<client::Client>> client = ConnectToWait(globals);
   if (!client.ok()) return Report(globals, client.status());
   const absl::StatusOr<client::WriteResult> result =
       (*client)->Write(*std::move(operation), *options);

@@ -4,6 +4,7 @@
 
 #include <boost/json.hpp>
 #include <chrono>
+#include <future>
 
 #include "tests/unit/client/command.h"
 #include "tests/unit/client/scripted_server.h"
@@ -172,6 +173,22 @@ TEST_F(TandemctlOutputTest, WaitShowsNoOffsetsAndSizes) {
   EXPECT_EQ(json.at("level_reached").as_string(), "ALL");
   EXPECT_TRUE(json.at("request_id").is_null());
   EXPECT_FALSE(json.as_object().contains("results"));
+}
+
+TEST_F(TandemctlOutputTest, AWriteToADaemonThatDoesNotAnswerEndsAndWasNotSent) {
+  std::promise<void> over;
+  server_.OnStatus([is_over = over.get_future().share()](auto*, auto&, auto*) {
+    is_over.wait();
+    return grpc::Status::CANCELLED;
+  });
+  server_.OnWrite([](auto*, auto&, auto*) {
+    ADD_FAILURE() << "it was sent";
+    return grpc::Status::OK;
+  });
+  const CommandResult result = Run({"put", "a", "--data", "x"});
+  over.set_value();
+  EXPECT_EQ(result.exit_code, 5) << result.errors;
+  EXPECT_THAT(result.errors, HasSubstr("tandemd is overloaded, stopped or hangs"));
 }
 
 TEST_F(TandemctlOutputTest, StatusNamesTheTargetThatPutsTheRecoveryPointAtRisk) {
