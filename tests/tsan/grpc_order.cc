@@ -3,27 +3,26 @@
 // these order. These definitions come before the libraries' own, tell it, and call those.
 #include <dlfcn.h>
 #include <grpc/grpc.h>
+#include <grpcpp/support/server_callback.h>
 #include <link.h>
 #include <sanitizer/tsan_interface.h>
 
+#include <condition_variable>
 #include <cstdint>
 #include <cstdlib>
+#include <deque>
+#include <functional>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <unordered_map>
+#include <utility>
 
 #include "absl/base/config.h"
 #include "absl/synchronization/mutex.h"
 
 // What a library that is not instrumented reads, writes or frees by itself says nothing.
 extern "C" const char* __tsan_default_options() { return "ignore_noninstrumented_modules=1"; }
-
-// The end of a call on gRPC's own server: inline code destroys what its library has handed over by
-// a counter.
-extern "C" const char* __tsan_default_suppressions() {
-  return "race:ServerCallbackReaderWriterImpl::~ServerCallbackReaderWriterImpl\n"
-         "race:ServerCallbackReaderImpl::~ServerCallbackReaderImpl\n";
-}
 
 namespace {
 
@@ -106,6 +105,42 @@ class Functors {
   std::unordered_map<uintptr_t, bool> is_code_;
 };
 
+// In the place of gRPC's pool of threads, whose queue says nothing. Any thread; never ends.
+class Pool {
+ public:
+  static Pool& Get() {
+    static auto* const pool = new Pool;
+    return *pool;
+  }
+
+  void Run(std::function<void()> function) {
+    const std::lock_guard lock(mutex_);
+    functions_.push_back(std::move(function));
+    more_.notify_one();
+  }
+
+ private:
+  Pool() {
+    std::thread([this] { Loop(); }).detach();
+  }
+
+  [[noreturn]] void Loop() {
+    std::unique_lock lock(mutex_);
+    while (true) {
+      more_.wait(lock, [this] { return !functions_.empty(); });
+      const auto function = std::move(functions_.front());
+      functions_.pop_front();
+      lock.unlock();
+      function();
+      lock.lock();
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable more_;
+  std::deque<std::function<void()>> functions_;
+};
+
 }  // namespace
 
 extern "C" grpc_call_error grpc_call_start_batch(grpc_call* call, const grpc_op* ops, size_t count,
@@ -117,6 +152,34 @@ extern "C" grpc_call_error grpc_call_start_batch(grpc_call* call, const grpc_op*
   }
   return next(call, ops, count, tag, reserved);
 }
+
+// Both are called by whoever counted last, and the library may have counted: what others did before
+// they counted is in the counter.
+namespace grpc::internal {
+
+void ServerCallbackCall::ScheduleOnDone(bool inline_ondone) {
+  callbacks_outstanding_.load(std::memory_order_acquire);
+  if (inline_ondone) {
+    CallOnDone();
+    return;
+  }
+  Pool::Get().Run([this] { CallOnDone(); });
+}
+
+void ServerCallbackCall::CallOnCancel(ServerReactor* reactor) {
+  on_cancel_conditions_remaining_.load(std::memory_order_acquire);
+  if (reactor->InternalInlineable()) {
+    reactor->OnCancel();
+    return;
+  }
+  Ref();
+  Pool::Get().Run([this, reactor] {
+    reactor->OnCancel();
+    MaybeDone();
+  });
+}
+
+}  // namespace grpc::internal
 
 namespace absl {
 ABSL_NAMESPACE_BEGIN
@@ -148,27 +211,38 @@ void Mutex::ReaderUnlock() {
   next(this);
 }
 
+namespace {
+
+// A wait gives the mutex away and takes it again.
+class GivenAway {
+ public:
+  explicit GivenAway(Mutex* mutex) : mutex_(mutex) { __tsan_release(mutex_); }
+  ~GivenAway() { __tsan_acquire(mutex_); }
+  GivenAway(const GivenAway&) = delete;
+  GivenAway& operator=(const GivenAway&) = delete;
+
+ private:
+  Mutex* const mutex_;
+};
+
+}  // namespace
+
 void CondVar::Wait(Mutex* mutex) {
   static auto* const next = NextOfAbsl<void(CondVar*, Mutex*)>("7CondVar4WaitEPNS0_5MutexE");
-  __tsan_release(mutex);
+  const GivenAway given(mutex);
   next(this, mutex);
-  __tsan_acquire(mutex);
 }
 bool CondVar::WaitWithTimeout(Mutex* mutex, Duration timeout) {
   static auto* const next = NextOfAbsl<bool(CondVar*, Mutex*, Duration)>(
       "7CondVar15WaitWithTimeoutEPNS0_5MutexENS0_8DurationE");
-  __tsan_release(mutex);
-  const bool late = next(this, mutex, timeout);
-  __tsan_acquire(mutex);
-  return late;
+  const GivenAway given(mutex);
+  return next(this, mutex, timeout);
 }
 bool CondVar::WaitWithDeadline(Mutex* mutex, Time deadline) {
   static auto* const next =
       NextOfAbsl<bool(CondVar*, Mutex*, Time)>("7CondVar16WaitWithDeadlineEPNS0_5MutexENS0_4TimeE");
-  __tsan_release(mutex);
-  const bool late = next(this, mutex, deadline);
-  __tsan_acquire(mutex);
-  return late;
+  const GivenAway given(mutex);
+  return next(this, mutex, deadline);
 }
 
 ABSL_NAMESPACE_END

@@ -74,7 +74,8 @@ const std::vector<Fence>& Fences() {
   static const std::vector<Fence> fences = {
       {"liburing", {"daemon/io/", "tests/unit/io/"}},
       {"grpcpp/",
-       {"daemon/rpc/", "client-lib/", "bench/", "tests/unit/rpc/", "tests/unit/client/"}},
+       {"daemon/rpc/", "client-lib/", "bench/", "tests/unit/rpc/", "tests/unit/client/",
+        "tests/tsan/"}},
       {"grpc/", {"daemon/rpc/", "client-lib/", "bench/", "tests/tsan/"}},
       {"prometheus/", {"daemon/metrics/"}},
       {"spdlog/", {"daemon/base/log.cc"}},
