@@ -85,10 +85,9 @@ Awaitable<absl::StatusOr<DirectoryRef>> Directories::Get(std::string path, bool 
     co_return root_;
   }
   while (true) {
-    if (auto found = open_.find(path);
-        found != open_.end() && (!verify || verified_.contains(path))) {
-      ages_.splice(ages_.begin(), ages_, found->second.age);
-      co_return found->second.directory;
+    if (DirectoryRef found = FindOpen(path);
+        found != nullptr && (!verify || verified_.contains(path))) {
+      co_return found;
     }
     auto under_way = opening_.find(path);
     if (under_way == opening_.end()) break;
@@ -143,10 +142,8 @@ Awaitable<absl::StatusOr<DirectoryRef>> Directories::OpenOrMake(std::string path
 
 Awaitable<absl::StatusOr<DirectoryRef>> Directories::Look(std::string path) {
   if (path.empty()) co_return root_;
-  if (const auto found = open_.find(path); found != open_.end()) {
-    co_return found->second.directory;
-  }
-  if (!suspicious_ && unsynced_.empty()) {
+  if (DirectoryRef found = FindOpen(path); found != nullptr) co_return found;
+  if (never_sync_ || (!suspicious_ && unsynced_.empty())) {
     auto remembered = co_await Get(std::move(path), false, false);
     co_return remembered;
   }
@@ -165,6 +162,13 @@ void Directories::Forget(const std::string& path) {
   if (found == open_.end()) return;
   ages_.erase(found->second.age);
   open_.erase(found);
+}
+
+DirectoryRef Directories::FindOpen(const std::string& path) {
+  const auto found = open_.find(path);
+  if (found == open_.end()) return nullptr;
+  ages_.splice(ages_.begin(), ages_, found->second.age);
+  return found->second.directory;
 }
 
 void Directories::Remember(const DirectoryRef& directory) {

@@ -99,6 +99,8 @@ class Directories {
 
  private:
   Awaitable<absl::StatusOr<DirectoryRef>> OpenOrMake(std::string path, bool create, bool verify);
+  // One that is open already, and used again; null: none is.
+  DirectoryRef FindOpen(const std::string& path);
   void Remember(const DirectoryRef& directory);
 
   Env& env_;

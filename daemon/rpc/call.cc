@@ -54,7 +54,7 @@ void LiveCalls::WhenIdle(absl::AnyInvocable<void()> idle) {
   idle();
 }
 
-void LiveCalls::CheckNone() {
+LiveCalls::~LiveCalls() {
   const std::lock_guard lock(mutex_);
   TANDEM_CHECK(count_ == 0);
 }

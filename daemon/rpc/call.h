@@ -29,14 +29,13 @@ class LiveCalls {
   LiveCalls() = default;
   LiveCalls(const LiveCalls&) = delete;
   LiveCalls& operator=(const LiveCalls&) = delete;
-  ~LiveCalls() { CheckNone(); }
+  // There must be none, and all that they did has happened.
+  ~LiveCalls();
 
   void Enter();
   void Leave();
   // Calls `idle` once, when there is none: now, or on the thread of the last one's end.
   void WhenIdle(absl::AnyInvocable<void()> idle);
-  // There must be none, and all that they did has happened.
-  void CheckNone();
 
  private:
   std::mutex mutex_;
@@ -91,10 +90,10 @@ struct RpcShared {
   Budget& queued_bytes;  // payloads on the way to core
   RpcMetrics& metrics;
   Logger& log;
-  LiveCalls live = {};
   OpenStreams streams = {};
   std::atomic<bool> draining = false;  // streams and uploads that begin now are refused
   std::atomic<bool> closing = false;   // so are all calls
+  LiveCalls live = {};  // last: its end comes first, and after the calls' use of the rest
 };
 
 // PAYLOAD_TOO_LARGE, before a too large payload takes room that others could have.

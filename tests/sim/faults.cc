@@ -46,9 +46,7 @@ void Faults::Tick() {
 void Faults::LookWhetherLate(Active& active) {
   if (active.heal != nullptr || active.over || active.late) return;
   active.late = active.felt() > active.felt_before;
-  if (!active.late) return;
-  Troubles(active, 1);
-  Troubles(active, -1);
+  if (active.late) Troubles(active, 0);
 }
 
 int64_t Faults::CalmSinceNs(const Trouble& trouble) const {

@@ -93,6 +93,18 @@ TEST_F(DirectoriesTest, LookingChangesNothingAlsoWhereSyncsFailed) {
   EXPECT_EQ(disk_.TypeOf("a/c", /*durable=*/true), FileType::kDirectory);
 }
 
+TEST_F(DirectoriesTest, WhatIsLookedIntoAgainIsNotOpenedAgainWhereNothingNeedsASync) {
+  ASSERT_TRUE(Get("a/b").ok());
+  const auto root = world_.Await(files_.Open(kNoFile, "/t", O_RDONLY | O_DIRECTORY));
+  ASSERT_TRUE(root.ok());
+  directories_.emplace(env_, *root, 4, /*suspicious=*/true);
+  directories_->NeverSync();
+  ASSERT_TRUE(world_.Await(directories_->Look("a/b")).ok());
+  const uint64_t opens = disk_.count(IoKind::kOpen);
+  ASSERT_TRUE(world_.Await(directories_->Look("a/b")).ok());
+  EXPECT_EQ(disk_.count(IoKind::kOpen), opens);
+}
+
 // Rule 4: a directory whose sync failed is not durable just because the next sync says so.
 TEST_F(DirectoriesTest, Rule04AFailedDirectorySyncIsMadeGoodByAFreshChange) {
   disk_.Inject({.kind = IoKind::kSync, .error = EIO});

@@ -4,6 +4,7 @@
 
 #include "daemon/lane/applier.h"
 #include "daemon/lane/errors.h"
+#include "daemon/model/path.h"
 #include "tests/unit/lane/records.h"
 #include "tests/unit/lane/target_fixture.h"
 
@@ -17,7 +18,7 @@ class NewFileTest : public TargetFixture {
   size_t TempFiles() {
     size_t found = 0;
     for (const auto& [path, content] : disk_.Tree()) {
-      if (path.starts_with("root/") && path.find(".tandem-tmp") != std::string::npos) ++found;
+      if (path.starts_with("root/") && IsTempName(NameOf(path))) ++found;
     }
     return found;
   }
