@@ -35,7 +35,7 @@ sort_out() {
   done
 }
 while ((${#rest[@]})); do
-  "$lab/run.sh" -t $((60 + seconds_each * ${#rest[@]})) "$lab/group.sh" "$build" "$lab/$group.sh" "${rest[@]}" 2>&1 |
+  "$lab/run.sh" -b "$build" -t $((60 + seconds_each * ${#rest[@]})) "$lab/group.sh" "$build" "$lab/$group.sh" "${rest[@]}" 2>&1 |
     sort_out || true
   left=()
   for name in "${rest[@]}"; do [[ -e $results/$name.log ]] || left+=("$name"); done

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# tests/lab/run.sh [-m MEBIBYTES] [-t SECONDS] PROGRAM [ARGUMENT...]
+# tests/lab/run.sh [-m MEBIBYTES] [-t SECONDS] [-b BUILD] PROGRAM [ARGUMENT...]
 # Boots a user-mode Linux whose root is this machine's own file system and runs PROGRAM in it as root, with two real
 # NFSv4.1 mounts (README.md says what is there). Its output is PROGRAM's, its status is PROGRAM's; 124 when the time was
 # over, 125 when the guest could not be set up. Nothing outlives it and nothing of this machine is changed: it has
@@ -11,18 +11,19 @@ usage() {
   exit 2
 }
 
-memory=1024 seconds=300
-while getopts m:t: flag; do
+lab=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+memory=1024 seconds=300 build=$(dirname "$(dirname "$lab")")/build/dev
+while getopts m:t:b: flag; do
   case $flag in
     m) memory=$OPTARG ;;
     t) seconds=$OPTARG ;;
+    b) build=$OPTARG ;;
     *) usage ;;
   esac
 done
 shift $((OPTIND - 1))
 (($#)) || usage
 
-lab=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 fail() {
   echo "lab: $*" >&2
   exit 125
@@ -49,8 +50,19 @@ for disk in local corebank journal; do
   mkfs.ext4 -q -F -m 0 -O quota -E lazy_itable_init=1,nodiscard,root_owner=0:0 "$work/$disk.img"
 done
 
+# With AMX there is more of the CPU's state than user-mode Linux 6.1 can keep. It keeps what SSE has, then, and nothing
+# in the guest may use more: threads would find each other's.
+guest_kernel=(linux.uml) guest_environment=()
+if grep -qw amx_tile /proc/cpuinfo; then
+  guest_kernel=("$build/tests/lab/tandem_lab_without_xstate" linux.uml)
+  [[ -x ${guest_kernel[0]} ]] || fail "${guest_kernel[0]} is missing (./dev build)"
+  guest_environment=(env "OPENSSL_ia32cap=~0x1000100000000000:~0x600d0230020"
+    "GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX,-AVX2,-AVX512F,-AVX512VL,-AVX512BW,-FMA,-AVX_Fast_Unaligned_Load")
+fi
+
 # The guest's first process cannot be given arguments with spaces, so they are in a file.
-printf '#!/bin/bash\nexec %q' "$lab/guest_init.sh" >"$work/init"
+printf '#!/bin/bash\nexec' >"$work/init"
+printf ' %q' "${guest_environment[@]}" "$lab/guest_init.sh" >>"$work/init"
 printf ' %q' "$(realpath -- "$(command -v "$1")")" "${@:2}" >>"$work/init"
 chmod +x "$work/init"
 
@@ -62,10 +74,10 @@ memory_in=$work
 [[ ! -w /dev/shm || $(df --output=avail -B 1M /dev/shm | tail -1) -lt $memory ]] || memory_in=/dev/shm
 TMPDIR=$memory_in "${with_parent[@]}" timeout -k 5 "$seconds" "${with_parent[@]}" \
   unshare --pid --fork --kill-child --mount-proc --mount --net \
-  sh -c '"$@"; exit 0' sh linux.uml mem="${memory}M" rootfstype=hostfs rootflags=/ rw init="$work/init" \
+  sh -c '"$@"; exit 0' sh "${guest_kernel[@]}" mem="${memory}M" rootfstype=hostfs rootflags=/ rw init="$work/init" \
   quiet loglevel=1 ubd0="$work/local.img" ubd1="$work/corebank.img" ubd2="$work/journal.img" con=null con0=null,fd:1 \
   </dev/null >"$work/console" 2>&1 &
-guest=$!
+guest=$! began=$SECONDS
 
 # Lines of the console that begin with '|' are the program's, others the kernel's.
 tail -f -n +1 --pid="$guest" "$work/console" |
@@ -76,6 +88,10 @@ wait "$guest" || true
 wait "$output" || true
 if [[ -s $work/status ]]; then
   exit "$(<"$work/status")"
+fi
+if ((SECONDS - began < seconds)); then
+  head -c 2000 "$work/console" >&2
+  fail "the guest came to an end of its own after $((SECONDS - began)) s; above is what its kernel said first"
 fi
 echo "lab: the guest did not end within $seconds s" >&2
 exit 124
