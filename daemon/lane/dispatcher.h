@@ -37,7 +37,7 @@ class Dispatcher {
   Dispatcher(DispatcherParts parts, ResyncLink& link, uint64_t generation, Sequence doubt_limit);
 
   // Follows the journal until Stop; the reader is positioned. Returns when nothing is under way any
-  // more: OK, or DATA_LOSS if the journal is damaged.
+  // more: OK, or why the journal could not be read, DATA_LOSS if it is damaged.
   Awaitable<absl::Status> Run();
 
   // The journal's tail moved.
@@ -49,6 +49,9 @@ class Dispatcher {
   void SetWanted(Sequence wanted) { wanted_ = std::max(wanted_, wanted); }
   // Starts nothing more.
   void Stop();
+
+  // Why it stopped by itself; OK: it did not.
+  [[nodiscard]] const absl::Status& damage() const { return damage_; }
 
   // What an operator asks of parked writes.
   void Resolve(internal::v1::PendingCommand command) { quarantine_.Resolve(std::move(command)); }

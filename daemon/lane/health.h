@@ -24,7 +24,7 @@ struct HealthSigns {
   uint64_t read = 0;      // sequence through which the journal is read
   uint64_t durable = 0;   // and the last one that is there to read
   int64_t oldest_ms = 0;  // age of the operation that has been running longest; 0: none
-  bool failing = false;   // the last write failed, by the target's fault, as `reason` says
+  bool failing = false;   // the last write failed by the target's fault, or the lane did: `reason`
   std::string reason;
 };
 

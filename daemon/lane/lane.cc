@@ -30,14 +30,18 @@ Awaitable<absl::Status> Lane::Impl::Run() {
   channel_->Start({.on_message = [this](CoreMessage message) { OnMessage(std::move(message)); },
                    .on_drained = [this] { reporter_.Flush(); },
                    .on_closed = [this](const absl::Status&) { OnClosed(); }});
-  ++background_;
+  says_status_ = true;
   Spawn(env_.executor, StatusLoop());
   absl::Status status = co_await Follow();
+  failure_ = status;
+  Stop();
+  ended_.Notify();
+  if (publisher_.has_value()) publisher_->Stop();
+  // As long as the target hangs.
+  while (background_ > 0) co_await changed_.Wait();
   finished_ = true;
   ended_.Notify();
-  Stop();
-  if (publisher_.has_value()) publisher_->Stop();
-  while (background_ > 0) co_await changed_.Wait();
+  while (says_status_) co_await changed_.Wait();
   if (draining_ && status.ok()) {
     reporter_.Drained();
     reporter_.Flush();

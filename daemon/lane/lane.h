@@ -22,8 +22,8 @@ class Lane {
 
   // Takes the target's lock (waiting for a predecessor that still hangs), then follows the journal
   // until core goes away or asks to drain; starts nothing more then, waits for what is under way,
-  // saves the checkpoint. OK then; DATA_LOSS if the journal or the lane's state is damaged.
-  // Call once.
+  // saves the checkpoint. OK then; otherwise why it cannot go on, DATA_LOSS if the journal or the
+  // lane's state is damaged. It reports its target's health until it returns. Call once.
   Awaitable<absl::Status> Run();
 
  private:

@@ -83,7 +83,9 @@ class Lane::Impl {
   bool has_lock_ = false;
   bool tried_lock_ = false;
   bool stopping_ = false;
-  bool finished_ = false;
+  bool finished_ = false;  // nothing is under way any more
+  bool says_status_ = false;
+  absl::Status failure_;  // that ended it
   bool draining_ = false;
   size_t background_ = 0;  // coroutines besides the dispatcher's
   HealthJudge judge_;

@@ -1,6 +1,7 @@
 // Lane, second part: how it and its target are.
 #include <algorithm>
 
+#include "absl/strings/str_cat.h"
 #include "daemon/lane/lane_impl.h"
 #include "daemon/link/health_severity.h"
 
@@ -32,7 +33,7 @@ Awaitable<void> Lane::Impl::StatusLoop() {
     reporter_.Status(StatusNow());
     co_await ended_.WaitFor(env_.clock, kStatusIntervalMs * kNsPerMs);
   }
-  --background_;
+  says_status_ = false;
   changed_.Notify();
 }
 
@@ -66,6 +67,12 @@ HealthSigns Lane::Impl::SignsNow() {
   } else if (keeper_.has_value() && !keeper_->trouble().empty()) {
     signs.failing = true;
     signs.reason = keeper_->trouble();
+  }
+  const absl::Status failure =
+      dispatcher_.has_value() && failure_.ok() ? dispatcher_->damage() : failure_;
+  if (!failure.ok()) {
+    signs.failing = true;
+    signs.reason = absl::StrCat("the lane cannot go on: ", failure.message());
   }
   signs.oldest_ms = env_.files.oldest_in_flight_ns() / kNsPerMs;
   signs.durable = dispatcher_.has_value() ? tail_.durable : UINT64_MAX;

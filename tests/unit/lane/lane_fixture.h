@@ -183,6 +183,11 @@ class LaneFixture : public testing::Test, private Journal::Listener {
     return Ask(command);
   }
 
+  // What the lane ended with, if it did.
+  [[nodiscard]] const std::optional<absl::Status>& ended() const {
+    return processes_.back()->ended;
+  }
+
   // The writer's file on the target; "(none)" if there is none.
   [[nodiscard]] std::string At(const std::string& path) const {
     return disk_.ReadFile("root/" + path).value_or("(none)");

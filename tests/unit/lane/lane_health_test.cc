@@ -50,5 +50,30 @@ TEST_F(LaneHealth, AWriteThatIsQuarantinedIsNoTroubleOfTheTarget) {
   }
 }
 
+// Simulator, seed 800054909: it waited for a hanging probe and said nothing for as long, neither that
+// the target hangs nor why it ended.
+TEST_F(LaneHealth, ALaneThatCannotGoOnSaysSoWhileItsTargetHangs) {
+  options_.health_check_interval_ms = 50;
+  Start();
+  Do(PutRecord(0, "a", "1"));
+  ASSERT_TRUE(IsHealthy());
+  disk_.Hang();
+  ASSERT_TRUE(world_.RunUntil([this] { return status_.in_flight() > 0; }, kLimit));
+  journal_disk_.Inject({.kind = IoKind::kRead, .error = EIO, .persistent = true, .path = ".seg"});
+  Append(PutRecord(0, "b", "2"));
+  world_.RunFor(2 * kSimSecond);
+  for (int i = 0; i < 10; ++i) {
+    status_.Clear();
+    world_.RunFor(kSimSecond / 2);
+    EXPECT_EQ(status_.health(), LANE_HEALTH_DOWN);
+    EXPECT_THAT(status_.reason(), HasSubstr("the lane cannot go on"));
+    EXPECT_GT(status_.in_flight(), 0);
+  }
+  EXPECT_FALSE(ended().has_value());
+  disk_.Heal();
+  EXPECT_TRUE(world_.RunUntil([this] { return ended().has_value(); }, kLimit));
+  EXPECT_FALSE(ended()->ok());
+}
+
 }  // namespace
 }  // namespace tandem
