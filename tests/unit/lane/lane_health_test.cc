@@ -50,8 +50,8 @@ TEST_F(LaneHealth, AWriteThatIsQuarantinedIsNoTroubleOfTheTarget) {
   }
 }
 
-// Simulator, seed 800054909: it waited for a hanging probe and said nothing for as long, neither that
-// the target hangs nor why it ended.
+// Simulator, seed 800054909: it waited for a hanging probe and said nothing for as long, neither
+// that the target hangs nor why it ended.
 TEST_F(LaneHealth, ALaneThatCannotGoOnSaysSoWhileItsTargetHangs) {
   options_.health_check_interval_ms = 50;
   Start();
