@@ -240,6 +240,8 @@ Awaitable<void> JournalImpl::Trim(KeptSegment segment, uint64_t end) {
   const std::string name = SegmentName(segment.id);
   const auto file = co_await env_.files.Open(files_.segments, name, O_RDWR);
   if (stopped_) co_return;
+  // Short from now on, whatever comes of it.
+  set_.Find(segment.id)->full_size = false;
   absl::Status status = file.status();
   if (file.ok()) {
     status = co_await env_.files.Truncate(*file, to);
@@ -249,6 +251,8 @@ Awaitable<void> JournalImpl::Trim(KeptSegment segment, uint64_t end) {
   if (stopped_) co_return;
   if (status.ok()) {
     set_.Shrink(*set_.Find(segment.id), to);
+    // Refused so far for want of room.
+    pool_.Wake();
   } else {
     env_.log.Warning("journal_trim_failed", {{"segment", segment.id}, {"why", status}});
   }

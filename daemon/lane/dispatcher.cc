@@ -221,7 +221,6 @@ Awaitable<void> Dispatcher::RunPath(std::vector<Sequence> sequences) {
   Outcome outcome = Outcome::kMissed;
   while (outcome == Outcome::kMissed) outcome = co_await AdmitAndApply(sequences);
   if (outcome != Outcome::kStopped) {
-    parts_.keeper.WriteSucceeded();
     co_await Settle(std::move(sequences), outcome == Outcome::kParked);
   }
   --running_;

@@ -28,7 +28,10 @@ Awaitable<Dispatcher::Outcome> Dispatcher::ApplyOrPark(std::vector<Sequence>& se
       } else {
         status = co_await Attempt(*target, sequences, /*heals=*/false);
       }
-      if (status.ok()) co_return Outcome::kApplied;
+      if (status.ok()) {
+        parts_.keeper.WriteSucceeded();
+        co_return Outcome::kApplied;
+      }
       if (stopped_) break;
       if (absl::IsDataLoss(status)) Fail(status);
       if (stopped_) break;
@@ -63,6 +66,7 @@ Awaitable<Dispatcher::Outcome> Dispatcher::ApplyOrPark(std::vector<Sequence>& se
         attempts = refusals = 0;
         continue;
       }
+      parts_.keeper.WriteSucceeded();
     }
     const absl::Status parked = co_await ParkRun(sequences, status, attempts);
     if (parked.ok()) co_return Outcome::kParked;

@@ -27,14 +27,18 @@ int Badness(Health health) {
 }  // namespace
 
 HealthJudge::Finding HealthJudge::Find(const HealthSigns& signs) const {
+  std::string running;
+  if (signs.oldest_ms >= limits_.stall_ms) {
+    running = absl::StrCat("an operation has been running for ", signs.oldest_ms / 1'000, " s");
+  }
   if (!signs.owned) return {internal::v1::LANE_HEALTH_STARTING, signs.reason};
   if (!signs.open && signs.ever_open) return {internal::v1::LANE_HEALTH_DOWN, signs.reason};
-  if (signs.failing) return {internal::v1::LANE_HEALTH_DOWN, signs.reason};
-  // Also while it is opened for the first time: a mount may hang from the very beginning.
-  if (signs.oldest_ms >= limits_.stall_ms) {
-    return {internal::v1::LANE_HEALTH_STALLED,
-            absl::StrCat("an operation has been running for ", signs.oldest_ms / 1'000, " s")};
+  if (signs.failing) {
+    absl::string_view and_then = running.empty() ? "" : "; ";
+    return {internal::v1::LANE_HEALTH_DOWN, absl::StrCat(signs.reason, and_then, running)};
   }
+  // Also while it is opened for the first time: a mount may hang from the very beginning.
+  if (!running.empty()) return {internal::v1::LANE_HEALTH_STALLED, running};
   if (signs.oldest_ms >= limits_.slow_ms) {
     return {internal::v1::LANE_HEALTH_SLOW,
             absl::StrCat("an operation has been running for over ", limits_.slow_ms, " ms")};

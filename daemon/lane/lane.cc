@@ -16,6 +16,9 @@ constexpr int kSoonLockTries = 10;
 constexpr int64_t kSoonLockPauseNs = 10 * kNsPerMs;
 constexpr int64_t kLockPauseNs = 100 * kNsPerMs;
 
+// Each holds descriptors of its own where directories are not remembered.
+constexpr int kMostAnswersAtOnce = 32;
+
 using internal::v1::CoreMessage;
 
 }  // namespace
@@ -210,9 +213,12 @@ void Lane::Impl::OnMessage(CoreMessage message) {
     }
     changed_.Notify();
   }
-  for (const auto& query : message.queries()) {
+  for (auto& query : *message.mutable_queries()) {
+    questions_.push_back(std::move(query));
+    if (answering_ == kMostAnswersAtOnce) continue;
+    ++answering_;
     ++background_;
-    Spawn(env_.executor, Answer(query));
+    Spawn(env_.executor, AnswerQuestions());
   }
   for (const auto& command : message.commands()) {
     if (dispatcher_.has_value()) {
@@ -243,13 +249,18 @@ void Lane::Impl::Stop() {
   changed_.Notify();
 }
 
-Awaitable<void> Lane::Impl::Answer(internal::v1::PathQuery query) {
-  // A target that is about to open is worth waiting for; core knows how long.
-  while (!keeper_.has_value() && !stopping_) co_await changed_.Wait();
-  std::shared_ptr<Target> target;
-  if (!stopping_) target = co_await keeper_->Ready();
-  internal::v1::PathAnswer answer = co_await AnswerPathQuery(env_, target, std::move(query));
-  reporter_.Answer(std::move(answer));
+Awaitable<void> Lane::Impl::AnswerQuestions() {
+  while (!questions_.empty()) {
+    internal::v1::PathQuery query = std::move(questions_.front());
+    questions_.pop_front();
+    // A target that is about to open is worth waiting for; core knows how long.
+    while (!keeper_.has_value() && !stopping_) co_await changed_.Wait();
+    std::shared_ptr<Target> target;
+    if (!stopping_) target = co_await keeper_->Ready();
+    internal::v1::PathAnswer answer = co_await AnswerPathQuery(env_, target, std::move(query));
+    reporter_.Answer(std::move(answer));
+  }
+  --answering_;
   --background_;
   changed_.Notify();
 }

@@ -1,6 +1,7 @@
 // A lane put together: its parts, and what it does with what core says.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <optional>
 
@@ -46,7 +47,7 @@ class Lane::Impl {
   void OnMessage(internal::v1::CoreMessage message);
   void OnClosed();
   void Stop();
-  Awaitable<void> Answer(internal::v1::PathQuery query);
+  Awaitable<void> AnswerQuestions();
   Awaitable<void> PinTarget();
   [[nodiscard]] WatermarkPoint PointNow() const;
   Awaitable<void> DrainWatch(int64_t limit_ms);
@@ -83,6 +84,8 @@ class Lane::Impl {
   bool has_lock_ = false;
   bool tried_lock_ = false;
   bool stopping_ = false;
+  std::deque<internal::v1::PathQuery> questions_;  // that wait for their turn
+  int answering_ = 0;
   bool finished_ = false;  // nothing is under way any more
   bool says_status_ = false;
   absl::Status failure_;  // that ended it

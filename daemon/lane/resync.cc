@@ -186,7 +186,10 @@ Awaitable<absl::Status> Resync::Judge(absl::Status failure, uint32_t* tries, uin
     ++parts_.counters.failed_attempts;
     if (*refusals >= parts_.options.max_retries) {
       const bool well = co_await parts_.keeper.IsWell();
-      if (well) co_return failure;
+      if (well) {
+        parts_.keeper.WriteSucceeded();
+        co_return failure;
+      }
       *refusals = 0;
     }
     ++*refusals;

@@ -46,7 +46,9 @@ Awaitable<absl::Status> Resync::Copy(std::string path, bool hold) {
   if (turn) quarantine_.GiveTurnBack();
   if (answer.session() != 0) link_.Close(answer.session());
   const bool of_target = ErrnoOf(status) != 0 && ScopeOf(status) == FailureScope::kTarget;
-  if (of_target && target == parts_.keeper.current()) parts_.keeper.ReportFailure(status);
+  if (of_target) ++parts_.counters.failed_attempts;
+  if (of_target && target == parts_.keeper.current()) parts_.keeper.WriteFailed(status);
+  if (status.ok()) parts_.keeper.WriteSucceeded();
   co_return status;
 }
 

@@ -247,6 +247,36 @@ TEST_F(RetentionTest, ManyStartsDoNotFillTheJournal) {
   EXPECT_EQ(journal().retired(), 60u);
 }
 
+// Found by a review: the file was short, and was taken for a whole segment when it was used again.
+TEST_F(RetentionTest, ASegmentWhoseTrimFailedIsNotUsedAgain) {
+  options_.retention_ms = 1;
+  ASSERT_NO_FATAL_FAILURE(OpenAndStart());
+  world_.RunFor(kSimSecond);
+  Fill(1);
+  world_.RunFor(kSimSecond);
+  const uint64_t trimmed = journal().tail().segment;
+  ASSERT_EQ(ReadSegment(trimmed).size(), options_.segment_bytes);
+  Kill();
+  ASSERT_NO_FATAL_FAILURE(OpenAndStart());
+  disk_.set_observer([this](const SimStep& step) {
+    if (step.kind == IoKind::kTruncate) disk_.Inject({.kind = IoKind::kSync, .path = ".seg"});
+  });
+  world_.RunFor(kSimSecond);
+  disk_.set_observer(nullptr);
+  ASSERT_LT(ReadSegment(trimmed).size(), options_.segment_bytes);
+  ASSERT_GT(ReadSegment(trimmed).size(), 0u);
+  AppendGroup(1, 1000);
+  SetCheckpoints(journal().tail().durable);
+  world_.RunFor(5 * kSimSecond);
+  size_t free_files = 0;
+  for (const auto& [path, content] : disk_.Tree()) {
+    if (path.find("/free-") == std::string::npos) continue;
+    ++free_files;
+    EXPECT_EQ(disk_.ReadFile(path).value_or("").size(), options_.segment_bytes) << path;
+  }
+  EXPECT_GT(free_files, 0u);
+}
+
 TEST_F(RetentionTest, APinKeepsSegments) {
   options_.retention_ms = 0;
   OpenAndStart();

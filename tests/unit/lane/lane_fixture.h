@@ -137,6 +137,19 @@ class LaneFixture : public testing::Test, private Journal::Listener {
     return sequence;
   }
 
+  // Core asks what is at each; the answers are in answers_.
+  void AskAt(const std::vector<std::string>& paths) {
+    CoreMessage message;
+    for (const std::string& path : paths) {
+      auto& query = *message.add_queries();
+      query.set_id(++commands_);
+      query.set_path(path);
+    }
+    channel_->Send(std::move(message));
+  }
+  // Descriptors that the lane has open.
+  [[nodiscard]] size_t open_handles() const { return processes_.back()->files.open_handles(); }
+
   // As core relays it for another lane; the answer is in source_answers_.
   uint64_t AskSource(internal::v1::SourceQuery query) {
     query.set_id(++commands_);
@@ -151,6 +164,16 @@ class LaneFixture : public testing::Test, private Journal::Listener {
     CoreMessage message;
     message.add_source_answers()->set_id(id);
     message.mutable_source_answers(0)->set_trouble(trouble);
+    channel_->Send(std::move(message));
+  }
+
+  void AnswerSource(uint64_t id, PathKind kind, Sequence at) {
+    CoreMessage message;
+    auto& answer = *message.add_source_answers();
+    answer.set_id(id);
+    answer.set_kind(static_cast<uint32_t>(kind));
+    answer.set_at(at);
+    answer.set_mode(0755);
     channel_->Send(std::move(message));
   }
 
@@ -181,6 +204,14 @@ class LaneFixture : public testing::Test, private Journal::Listener {
     command.set_reason("not needed");
     command.set_caller("somebody");
     return Ask(command);
+  }
+
+  // Core stops in order.
+  void Drain() {
+    CoreMessage message;
+    message.set_drain(true);
+    message.set_drain_ms(100);
+    channel_->Send(std::move(message));
   }
 
   // What the lane ended with, if it did.
@@ -218,6 +249,7 @@ class LaneFixture : public testing::Test, private Journal::Listener {
   std::map<Sequence, internal::v1::ParkedWrite> parked_;  // as core knows them
   std::map<Sequence, bool> durable_;
   std::map<uint64_t, internal::v1::SourceAnswer> source_answers_;
+  std::vector<internal::v1::PathAnswer> answers_;
   Sequence checkpoint_ = 0;
   internal::v1::LaneStatus status_;                        // the last one
   int64_t complete_ns_ = 0;                                // what core says with its tails
@@ -253,6 +285,7 @@ class LaneFixture : public testing::Test, private Journal::Listener {
     for (const auto& span : message.durable()) {
       for (Sequence i = span.first(); i <= span.last(); ++i) durable_[i] = true;
     }
+    for (const auto& answer : message.answers()) answers_.push_back(answer);
     for (const auto& answer : message.source_answers()) source_answers_[answer.id()] = answer;
     for (const auto& query : message.source_queries()) source_queries_.push_back(query);
     for (const auto& missed : message.missed()) found_missed_.push_back(missed.path());

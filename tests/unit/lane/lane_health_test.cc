@@ -50,6 +50,37 @@ TEST_F(LaneHealth, AWriteThatIsQuarantinedIsNoTroubleOfTheTarget) {
   }
 }
 
+// Found by a review: what only waits for a parked write, and touches nothing, was taken for a write
+// that went well.
+TEST_F(LaneHealth, AWriteThatIsParkedUntouchedSaysNothingOfTheTarget) {
+  options_.retry_initial_ms = options_.retry_max_ms = 60'000;
+  Start();
+  ASSERT_TRUE(IsHealthy());
+  Refuse("b");
+  ASSERT_TRUE(IsParked(Do(AppendRecord(0, "b", "1", 0, {}))));
+  disk_.Inject({.kind = IoKind::kWrite, .error = ENOSPC, .persistent = true, .path = "root/"});
+  Append(PutRecord(0, "a", std::string(64 << 10, 'x')));
+  ASSERT_TRUE(world_.RunUntil([this] { return status_.health() == LANE_HEALTH_DOWN; }, kLimit));
+  EXPECT_TRUE(IsParked(Do(AppendRecord(0, "b", "2", 1, FileOf(1)))));
+  for (int i = 0; i < 40; ++i) {
+    world_.RunFor(kSimSecond / 2);
+    EXPECT_EQ(status_.health(), LANE_HEALTH_DOWN);
+  }
+}
+
+// Found by a review: the reason of a failure hid that by now an operation hangs.
+TEST_F(LaneHealth, ATargetThatFailedAndThenHangsSaysBoth) {
+  Start();
+  ASSERT_TRUE(IsHealthy());
+  disk_.Inject({.kind = IoKind::kWrite, .error = ENOSPC, .persistent = true, .path = "root/"});
+  Append(PutRecord(0, "a", std::string(64 << 10, 'x')));
+  ASSERT_TRUE(world_.RunUntil([this] { return status_.health() == LANE_HEALTH_DOWN; }, kLimit));
+  disk_.Hang();
+  world_.RunFor(60 * kSimSecond);
+  EXPECT_EQ(status_.health(), LANE_HEALTH_DOWN);
+  EXPECT_THAT(status_.reason(), AllOf(HasSubstr("No space"), HasSubstr("has been running for")));
+}
+
 // Simulator, seed 800054909: it waited for a hanging probe and said nothing for as long, neither
 // that the target hangs nor why it ended.
 TEST_F(LaneHealth, ALaneThatCannotGoOnSaysSoWhileItsTargetHangs) {

@@ -56,6 +56,36 @@ TEST_F(ResyncTest, WhatLiesBeneathAStuckDirectoryWaitsWithIt) {
   EXPECT_EQ(source_queries_.size(), 1u);
 }
 
+// Found by a review: each copy made the target DOWN for as long as it took to open it again.
+TEST_F(ResyncTest, ATargetWithoutRoomForCopiesIsDownThoughItsProbesGoWell) {
+  options_.retry_max_ms = 5'000;
+  options_.health_check_interval_ms = 1'000;
+  Start();
+  Missed("d", 1);
+  Rejoin(0);
+  disk_.Inject({.kind = IoKind::kMkdir, .error = ENOSPC, .persistent = true, .path = "root/"});
+  const auto answer = [this] {
+    for (const auto& query : std::exchange(source_queries_, {})) {
+      if (query.path() == "d") AnswerSource(query.id(), PathKind::kDirectory, query.at_least());
+    }
+  };
+  for (int i = 0; i < 200; ++i) {
+    world_.RunFor(kSimSecond / 10);
+    answer();
+    if (i < 100) continue;
+    EXPECT_EQ(status_.health(), internal::v1::LANE_HEALTH_DOWN);
+    EXPECT_THAT(status_.reason(), testing::HasSubstr("No space"));
+  }
+  EXPECT_GT(status_.failed_attempts(), 0u);
+  disk_.ClearFaults();
+  for (int i = 0; i < 300 && At("d/") == "(none)"; ++i) {
+    world_.RunFor(kSimSecond / 10);
+    answer();
+  }
+  EXPECT_TRUE(world_.RunUntil(
+      [this] { return status_.health() == internal::v1::LANE_HEALTH_HEALTHY; }, kLimit));
+}
+
 // Done anyway it would move what is to come, over what is not to be touched yet.
 TEST_F(ResyncTest, ARenameWithOneEndCopiedBeyondItMakesTheOtherEndMissed) {
   Start();
