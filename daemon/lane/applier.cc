@@ -147,9 +147,12 @@ Awaitable<absl::Status> Applier::Delete(Target& target, const PathRun& run) {
   if (absl::IsNotFound(parent.status()) || ErrnoOf(parent.status()) == ENOTDIR) {
     // Neither the directory nor the file: that is what was asked for. But nobody here removes
     // directories: one that had the file is merely out of sight.
-    const bool any_size = run.in_doubt && !run.sizes.has_value();
-    if (record.base.kind == PathKind::kAbsent || any_size) co_return absl::OkStatus();
-    co_return ForeignChange("the file's directory is gone");
+    if (record.base.kind == PathKind::kAbsent) co_return absl::OkStatus();
+    const bool heals = run.in_doubt && !run.sizes.has_value();
+    if (!heals) co_return ForeignChange("the file's directory is gone");
+    // What made it was skipped here.
+    parent = co_await target.directories().Get(parent_path, true, true);
+    co_return parent.status();
   }
   if (!parent.ok()) co_return parent.status();
   const std::string name(NameOf(record.path));

@@ -92,5 +92,20 @@ TEST_F(StrangersFileTest, AfterARestartAStrangersFileIsToldFromOurOwn) {
   EXPECT_EQ(At("p"), "a stranger's");
 }
 
+// Simulator, seed 950021320: what had made the directory was skipped here, and the Delete made the
+// path equal but not what is above it.
+TEST_F(StrangersFileTest, ADeleteThatMakesADivergedPathEqualMakesItsDirectoriesToo) {
+  Start();
+  Refuse("d");
+  const Sequence put = Do(PutRecord(0, "d/e/a", "1"));
+  ASSERT_TRUE(IsParked(put));
+  Allow("d");
+  ASSERT_EQ(Skip({put}).done(), 1u);
+  EXPECT_TRUE(IsDurable(Do(DeleteRecord(0, "d/e/a", FileOf(1)))));
+  EXPECT_TRUE(parked_.empty());
+  EXPECT_EQ(disk_.TypeOf("root/d/e", /*durable=*/true), FileType::kDirectory);
+  EXPECT_FALSE(disk_.TypeOf("root/d/e/a").has_value());
+}
+
 }  // namespace
 }  // namespace tandem
