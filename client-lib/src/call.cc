@@ -49,6 +49,7 @@ void Call::Cancel() {
       context_->TryCancel();  // AttemptDone follows
       return;
     }
+    finished_ = true;
   }
   Failure failure;
   failure.code = absl::StatusCode::kCancelled;
@@ -91,6 +92,8 @@ void Call::AttemptDone(const grpc::Status& status) {
     // Before the client can go: a context keeps the channel, and a channel must not end on gRPC's
     // own thread, for which it would wait.
     context_ = nullptr;
+    // Under one lock with that: who finds no attempt under way must not take this for a pause.
+    if (std::exchange(finished_, true)) return;
   }
   Finish(final_status);
 }
@@ -104,16 +107,12 @@ void Call::AttemptFailedHere(const absl::Status& status) {
   {
     const std::lock_guard lock(mutex_);
     context_ = nullptr;
+    if (std::exchange(finished_, true)) return;
   }
   Finish(retry_.Final(failure));
 }
 
 void Call::Finish(const absl::Status& status) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (finished_) return;
-    finished_ = true;
-  }
   Deliver(status);
   setup_.state->Unregister(this);  // the client may be gone from here on
 }

@@ -64,6 +64,7 @@ class Call : public Cancellable, public std::enable_shared_from_this<Call> {
 
  private:
   void Begin();
+  // Whoever has set finished_.
   void Finish(const absl::Status& status);
 
   const Setup setup_;
@@ -71,7 +72,7 @@ class Call : public Cancellable, public std::enable_shared_from_this<Call> {
   std::unique_ptr<grpc::ClientContext> context_;  // of the running attempt
   RetryState retry_;
   bool cancelled_ = false;
-  bool finished_ = false;
+  bool finished_ = false;  // somebody brings it to its end
 };
 
 // A call with one request and one response. `Fill` adapts the request to the attempt's wait.

@@ -12,6 +12,9 @@
 
 namespace tandem::client {
 
+// The reason of a daemon that knows the id no more: it may have been written, or not.
+inline constexpr absl::string_view kIdExpired = "REQUEST_ID_EXPIRED";
+
 struct Failure {
   absl::StatusCode code = absl::StatusCode::kUnknown;
   std::string message;

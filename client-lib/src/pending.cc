@@ -62,6 +62,7 @@ PendingResult FromWire(const v1::RetryPendingResponse& wire) {
 PendingResult FromWire(const v1::SkipPendingResponse& wire) {
   PendingResult result = ToResult(wire.outcomes());
   result.done = wire.skipped_writes();
+  result.left = wire.parked_writes();
   return result;
 }
 

@@ -61,7 +61,7 @@ absl::Status RetryState::Final(const Failure& failure) const {
     // refusal that asking again cannot change was made with the earlier attempt in view, except
     // that an expired id is not looked up any more.
     const bool last_word = !failure.never_sent && !detail.retryable && !IsAmbiguous(failure);
-    if (detail.reason == "REQUEST_ID_EXPIRED") {
+    if (detail.reason == kIdExpired) {
       detail.outcome_unknown = ambiguous_ || limits_.callers_id;
     } else {
       detail.outcome_unknown = !last_word && (ambiguous_ || IsAmbiguous(failure));

@@ -1,6 +1,7 @@
 // How the client's calls begin.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <future>
 #include <memory>
@@ -53,12 +54,39 @@ inline Call::Setup SetupOf(ClientState& state, const CallOptions& options, Kind 
   return setup;
 }
 
-// Hands over what was found before anything was sent: not inside the caller's call.
+// What was found before anything was sent. Its callback comes once, and before the client is gone.
+template <typename Done>
+class Refusal final : public Cancellable, public std::enable_shared_from_this<Refusal<Done>> {
+ public:
+  Refusal(ClientState& state, absl::Status status, Done done)
+      : state_(state), status_(std::move(status)), done_(std::move(done)) {}
+
+  void Start() {
+    if (!state_.Register(this->shared_from_this())) {
+      Cancel();
+      return;
+    }
+    state_.scheduler().RunAfter(absl::ZeroDuration(),
+                                [self = this->shared_from_this()] { self->Cancel(); });
+  }
+  // Now; or it is being told already.
+  void Cancel() override {
+    if (told_.exchange(true)) return;
+    done_(std::move(status_));
+    state_.Unregister(this);  // the client may be gone from here on
+  }
+
+ private:
+  ClientState& state_;  // until told_
+  absl::Status status_;
+  Done done_;
+  std::atomic<bool> told_ = false;
+};
+
+// Not inside the caller's call.
 template <typename Done>
 void FailLater(ClientState& state, absl::Status status, Done done) {
-  state.scheduler().RunAfter(
-      absl::ZeroDuration(),
-      [status = std::move(status), done = std::move(done)]() mutable { done(std::move(status)); });
+  std::make_shared<Refusal<Done>>(state, std::move(status), std::move(done))->Start();
 }
 
 // Starts a call whose response FromWire turns into the caller's result.

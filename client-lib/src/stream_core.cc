@@ -59,14 +59,15 @@ absl::StatusOr<std::string> StreamCore::Send(std::vector<Operation> operations, 
   if (!HasRoom(bytes)) {
     return absl::ResourceExhaustedError("the stream's window is full: wait for answers");
   }
-  if (request_id.empty()) request_id = state_->ids().Next();
-  Enqueue(std::move(operations), bytes, std::move(done), request_id);
+  const bool callers_id = !request_id.empty();
+  if (!callers_id) request_id = state_->ids().Next();
+  Enqueue(std::move(operations), bytes, std::move(done), request_id).callers_id = callers_id;
   Pump();
   return request_id;
 }
 
-void StreamCore::Enqueue(std::vector<Operation> operations, size_t bytes, WriteCallback done,
-                         const std::string& request_id) {
+StreamCore::Pending& StreamCore::Enqueue(std::vector<Operation> operations, size_t bytes,
+                                         WriteCallback done, const std::string& request_id) {
   const ClientOptions& defaults = state_->options();
   const Level level = options_.level != Level::kUnspecified ? options_.level : defaults.level;
   const absl::Duration wait =
@@ -100,8 +101,9 @@ void StreamCore::Enqueue(std::vector<Operation> operations, size_t bytes, WriteC
   pending.bytes = bytes;
   pending.deadline = now + timeout;
   pending_bytes_ += bytes;
-  pending_.emplace_hint(pending_.end(), tag, std::move(pending));
+  const auto added = pending_.emplace_hint(pending_.end(), tag, std::move(pending));
   ArmExpiry();
+  return added->second;
 }
 
 void StreamCore::Pump() {
@@ -189,6 +191,10 @@ absl::Status StreamCore::ErrorOf(uint64_t tag, const Pending& pending,
                                  ? MaybeSent(tag, pending)
                                  : IsAmbiguous(failure);
     if (detail.retryable && pending.maybe_sent) detail.outcome_unknown = true;
+    // What came of the id before is not looked up any more.
+    if (detail.reason == kIdExpired) {
+      detail.outcome_unknown = pending.maybe_sent || pending.callers_id;
+    }
   }
   return MakeStatus(failure.code, failure.message, detail);
 }

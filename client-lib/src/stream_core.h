@@ -48,6 +48,7 @@ class StreamCore final : public Cancellable, public std::enable_shared_from_this
     WriteCallback done;
     size_t bytes = 0;
     absl::Time deadline;
+    bool callers_id = false;  // an earlier life of the caller may have used it
     bool maybe_sent = false;  // an earlier connection may have carried it
     int attempts = 0;
   };
@@ -61,8 +62,8 @@ class StreamCore final : public Cancellable, public std::enable_shared_from_this
 
   // All of these with the lock held.
   [[nodiscard]] bool HasRoom(size_t bytes) const;
-  void Enqueue(std::vector<Operation> operations, size_t bytes, WriteCallback done,
-               const std::string& request_id);
+  Pending& Enqueue(std::vector<Operation> operations, size_t bytes, WriteCallback done,
+                   const std::string& request_id);
   // Opens a connection if one is needed and none is planned; sends what is next.
   void Pump();
   void PlanReconnect(const Failure& failure);

@@ -69,18 +69,21 @@ class GeneratorSource : public UploadSource {
 
   absl::Status Restart() override {
     if (restart_) return restart_();
-    if (std::exchange(started_, true)) {
+    if (taken_) {
       return absl::AbortedError("the upload broke and its generator cannot start again");
     }
     return absl::OkStatus();
   }
 
-  absl::StatusOr<std::string> Next(size_t max_bytes) override { return next_(max_bytes); }
+  absl::StatusOr<std::string> Next(size_t max_bytes) override {
+    taken_ = true;
+    return next_(max_bytes);
+  }
 
  private:
   const std::function<absl::StatusOr<std::string>(size_t)> next_;
   const std::function<absl::Status()> restart_;
-  bool started_ = false;
+  bool taken_ = false;  // of what it generates
 };
 
 }  // namespace

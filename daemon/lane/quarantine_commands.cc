@@ -124,7 +124,10 @@ Awaitable<void> Quarantine::SkipAll(std::vector<Sequence> sequences, std::string
       return parts_.parked.Skip(sequence, note);
     };
     const bool holds = co_await Insist(change, "write_not_skipped", sequence);
-    if (!holds) co_return;
+    if (!holds) {
+      result->set_left(sequences.size() - result->done());
+      co_return;
+    }
     env_.log.Warning("write_skipped", {{"target", parts_.options.target},
                                        {"sequence", sequence},
                                        {"path", header.path},

@@ -77,6 +77,8 @@ class SocketFdReceiver final : public FdReceiver {
       } else if (ErrnoOf(fd.status()) == EAGAIN) {
         Wait();
         return;
+      } else if (ErrnoOf(fd.status()) == EMFILE) {
+        handlers->on_lost(fd.status());
       } else {
         handlers->on_closed(fd.status());
         return;
@@ -135,6 +137,9 @@ absl::StatusOr<TaggedFd> ReceiveFd(int socket) {
   if (length < 0) return ErrnoStatus(errno, "receive descriptor");
   if (length == 0) return ErrnoStatus(ECONNRESET, "the supervisor closed the control socket");
   std::vector<UniqueFd> fds = TakeFds(message);
+  if (fds.empty() && (message.msg_flags & MSG_CTRUNC) != 0) {
+    return ErrnoStatus(EMFILE, "receive descriptor");
+  }
   if (fds.size() != 1 || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
     return absl::DataLossError("a message on the control socket is not one tagged descriptor");
   }

@@ -31,7 +31,8 @@ struct TaggedFd {
 [[nodiscard]] absl::Status SendFd(int socket, absl::string_view tag, int fd);
 
 // The next descriptor, close-on-exec. Never blocks: errno EAGAIN if there is none now; ECONNRESET
-// if the peer is gone and nothing is left. DATA_LOSS for a message without a descriptor.
+// if the peer is gone and nothing is left; EMFILE if this process may have no more: that descriptor
+// is closed. DATA_LOSS for a message without a descriptor.
 [[nodiscard]] absl::StatusOr<TaggedFd> ReceiveFd(int socket);
 
 // Core's end. Owner: the executor's thread; callbacks come on it, never inside a call.
@@ -39,6 +40,8 @@ class FdReceiver {
  public:
   struct Handlers {
     absl::AnyInvocable<void(TaggedFd)> on_fd;
+    // There was no room for one. It is closed, which its other end sees.
+    absl::AnyInvocable<void(const absl::Status&)> on_lost;
     // The supervisor is gone, or what it sent makes no sense; the last callback.
     absl::AnyInvocable<void(const absl::Status&)> on_closed;
   };

@@ -192,6 +192,10 @@ absl::Status CoreProcess::StartLanes() {
                        }
                        core_->AttachLane(lane.tag, *std::move(channel));
                      },
+                 .on_lost =
+                     [log = &env_.log](const auto& why) {
+                       log->Error("lane_lost", {{"error", why}});
+                     },
                  .on_closed =
                      [this](const absl::Status& why) {
                        // Nobody would restart what dies from here on, and a successor may already

@@ -160,6 +160,7 @@ void ToProto(const internal::v1::PendingResult& result, v1::RetryPendingResponse
 void ToProto(const internal::v1::PendingResult& result, v1::SkipPendingResponse* response) {
   FillOutcomes(result, response);
   response->set_skipped_writes(result.done());
+  response->set_parked_writes(result.left());
 }
 
 }  // namespace tandem

@@ -1,4 +1,9 @@
 // Single calls: what is sent, what comes back, deadlines, closing.
+#include "client-lib/src/call.h"
+
+#include <atomic>
+#include <thread>
+
 #include "tests/unit/client/call_fixture.h"
 
 namespace tandem::client {
@@ -191,6 +196,58 @@ TEST_F(CallTest, ClosingTheClientEndsABackOff) {
   EXPECT_EQ(status.code(), absl::StatusCode::kCancelled);
   EXPECT_TRUE(DetailOf(status).outcome_unknown) << "the first attempt may have arrived";
   clock_->Resume();  // the timer fires into the closed call
+}
+
+// Nothing runs by itself any more, and still each callback comes, before the client is gone.
+TEST_F(CallTest, WhatIsRefusedHereIsToldBeforeTheClientIsGone) {
+  clock_->Hold();
+  int told = 0;
+  const auto done = [&told](const absl::StatusOr<WriteResult>& result) {
+    EXPECT_EQ(result.status().code(), absl::StatusCode::kInvalidArgument);
+    ++told;
+  };
+  client().WriteAsync(Operation::Put("\xff", "x"), {}, done);
+  client().WriteBatchAsync({Operation::Put("\xff", "x")}, {}, done);
+  EXPECT_EQ(told, 0) << "not inside the call";
+  client_ = nullptr;
+  EXPECT_EQ(told, 2);
+  clock_->Resume();
+}
+
+// One attempt, which the test brings to its end.
+class HandMadeCall final : public Call {
+ public:
+  HandMadeCall(Setup setup, absl::Status* told) : Call(std::move(setup)), told_(told) {}
+  void Answer() { AttemptDone(grpc::Status::OK); }
+
+ private:
+  void Attempt(grpc::ClientContext*, absl::Duration) override {}
+  void Deliver(const absl::Status& status) override { *told_ = status; }
+
+  absl::Status* const told_;
+};
+
+// Found by a review: between the last attempt's end and the call's, closing the client was taken
+// for a close in a pause, and a write that was done was said to be surely not done.
+TEST_F(CallTest, AnAnswerThatCameIsToldHoweverTheClientIsClosed) {
+  auto state = MakeClientState(options_);
+  ASSERT_TRUE(state.ok());
+  for (int i = 0; i < 3'000; ++i) {
+    absl::Status told = absl::UnknownError("not told");
+    auto call =
+        std::make_shared<HandMadeCall>(Call::Setup{.state = state->get(), .limits = {}}, &told);
+    call->Start();
+    std::atomic<bool> go = false;
+    std::thread closer([&] {
+      while (!go) {
+      }
+      call->Cancel();
+    });
+    go = true;
+    call->Answer();
+    closer.join();
+    ASSERT_TRUE(told.ok()) << told;
+  }
 }
 
 }  // namespace

@@ -174,5 +174,27 @@ TEST_F(StreamTest, ManyThreadsShareAStream) {
             absl::StatusCode::kFailedPrecondition);
 }
 
+// Told that it surely was not written, the caller would write it under another id.
+TEST_F(StreamTest, AnExpiredIdOfTheCallersLeavesTheOutcomeUnknown) {
+  server_.OnStream([](grpc::ServerContext*, ServerStream* stream) {
+    for (v1::WriteStreamRequest request; stream->Read(&request);) {
+      v1::WriteStreamResponse refusal;
+      refusal.set_tag(request.tag());
+      *refusal.mutable_error() = ErrorMessage(
+          {.code = grpc::StatusCode::FAILED_PRECONDITION, .reason = "REQUEST_ID_EXPIRED"});
+      stream->Write(refusal);
+    }
+    return grpc::Status::OK;
+  });
+  std::unique_ptr<WriteStream> stream = Open();
+  const std::string id = "018f3a2b-0000-7000-8000-000000000001";
+  ASSERT_TRUE(stream->Send(Operation::Put("a", "x"), Collect(), id).ok());
+  ASSERT_TRUE(stream->Send(Operation::Put("b", "x"), Collect()).ok());
+  ASSERT_TRUE(stream->Close().ok());
+  ASSERT_EQ(results().size(), 2u);
+  EXPECT_TRUE(DetailOf(results()[0].status()).outcome_unknown);
+  EXPECT_FALSE(DetailOf(results()[1].status()).outcome_unknown);
+}
+
 }  // namespace
 }  // namespace tandem::client

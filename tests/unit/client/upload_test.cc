@@ -217,5 +217,16 @@ TEST_F(UploadTest, AnAnswerToAnEarlierAttemptMayComeBeforeTheBytes) {
   EXPECT_TRUE(result->earlier_attempt);
 }
 
+// The daemon was not there yet: nothing is taken of what cannot be taken again.
+TEST_F(UploadTest, AGeneratorOfWhichNothingWasTakenIsTriedAgain) {
+  const std::unique_ptr<UploadSource> generator =
+      MakeGeneratorSource([](size_t) -> absl::StatusOr<std::string> { return "x"; });
+  // As an attempt does that finds no daemon.
+  ASSERT_TRUE(generator->Restart().ok());
+  ASSERT_TRUE(generator->Restart().ok());
+  ASSERT_TRUE(generator->Next(1).ok());
+  EXPECT_EQ(generator->Restart().code(), absl::StatusCode::kAborted);
+}
+
 }  // namespace
 }  // namespace tandem::client

@@ -158,18 +158,33 @@ TEST(Kustomize, TheJournalIsABlockVolumeOfOnePodAndOutlivesIt) {
   EXPECT_EQ(set["persistentVolumeClaimRetentionPolicy"]["whenScaled"].Scalar(), "Retain");
 }
 
+// Its root file system is read-only, and what it meant to write must outlive its pod.
+TEST(Kustomize, TheAppKeepsItsStateOnAVolumeThatOutlivesThePod) {
+  std::string state;
+  for (const YAML::Node& argument : App()["args"]) {
+    if (argument.Scalar().starts_with("--state=")) state = argument.Scalar().substr(8);
+  }
+  const YAML::Node mount = Named(App()["volumeMounts"], "state");
+  EXPECT_EQ(mount["mountPath"].Scalar(), state);
+  const YAML::Node claim = Find("StatefulSet", "payments")["spec"]["volumeClaimTemplates"][1];
+  EXPECT_EQ(claim["metadata"]["name"].Scalar(), "state");
+}
+
 TEST(Kustomize, TheEfsVolumesAreStaticAndCrossaccountIsAnAttribute) {
   for (const std::string name : {"payments-local-efs", "payments-corebank-efs"}) {
     const YAML::Node volume = Find("PersistentVolume", name)["spec"];
     EXPECT_EQ(volume["csi"]["driver"].Scalar(), "efs.csi.aws.com");
     EXPECT_EQ(volume["persistentVolumeReclaimPolicy"].Scalar(), "Retain");
-    EXPECT_FALSE(volume["mountOptions"]);
+    // The driver adds the others itself, and takes crossaccount for an attribute only.
+    for (const YAML::Node& option : volume["mountOptions"]) EXPECT_EQ(option.Scalar(), "iam");
     EXPECT_EQ(volume["csi"]["volumeAttributes"]["crossaccount"].IsDefined(),
               name == "payments-corebank-efs");
     const YAML::Node claim = Find("PersistentVolumeClaim", name)["spec"];
     EXPECT_EQ(claim["volumeName"].Scalar(), name);
     EXPECT_EQ(claim["storageClassName"].Scalar(), "");
   }
+  // Without it the other account sees an anonymous client.
+  EXPECT_EQ(Find("PersistentVolume", "payments-corebank-efs")["spec"]["mountOptions"].size(), 1u);
   const YAML::Node corebank = Find("PersistentVolume", "payments-corebank-efs")["spec"]["csi"];
   EXPECT_EQ(corebank["volumeAttributes"]["crossaccount"].Scalar(), "true");
   EXPECT_NE(corebank["volumeHandle"].Scalar(),
