@@ -56,7 +56,9 @@ guest_kernel=(linux.uml) guest_environment=()
 if grep -qw amx_tile /proc/cpuinfo; then
   guest_kernel=("$build/tests/lab/tandem_lab_without_xstate" linux.uml)
   [[ -x ${guest_kernel[0]} ]] || fail "${guest_kernel[0]} is missing (./dev build)"
-  guest_environment=(env "OPENSSL_ia32cap=~0x1000100000000000:~0x600d0230020"
+  without_avx=$build/tests/lab/libtandem_lab_without_avx.so
+  [[ -e $without_avx ]] || fail "$without_avx is missing (./dev build)"
+  guest_environment=(env "LD_PRELOAD=$without_avx" "OPENSSL_ia32cap=~0x1000100000000000:~0x600d0230020"
     "GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX,-AVX2,-AVX512F,-AVX512VL,-AVX512BW,-FMA,-AVX_Fast_Unaligned_Load")
 fi
 
