@@ -181,5 +181,18 @@ TEST_F(PendingCommandsTest, SkipNeedsAReasonAndIsAskedOnceOnly) {
   EXPECT_EQ(calls, 1) << "it may have been done";
 }
 
+// Found by a review: a script took both for skipped.
+TEST_F(PendingCommandsTest, ASkipThatWasDoneInPartSaysSo) {
+  server_.OnSkip([](auto*, auto&, v1::SkipPendingResponse* response) {
+    response->set_skipped_writes(1);
+    response->set_parked_writes(1);
+    return grpc::Status::OK;
+  });
+  const CommandResult result =
+      Run({"skip", "corebank", "--sequence", "41", "--sequence", "42", "--reason", "ticket 4711"});
+  EXPECT_EQ(result.exit_code, 10) << result.errors;
+  EXPECT_THAT(result.output, HasSubstr("still parked: 1"));
+}
+
 }  // namespace
 }  // namespace tandem::client
