@@ -193,13 +193,12 @@ absl::Status CoreProcess::StartLanes() {
                        core_->AttachLane(lane.tag, *std::move(channel));
                      },
                  .on_lost =
-                     [log = &env_.log](const auto& why) {
-                       log->Error("lane_lost", {{"error", why}});
+                     [this](const auto& why) {
+                       env_.log.Error("lane_lost", {{"error", why}});
                      },
                  .on_closed =
                      [this](const absl::Status& why) {
-                       // Nobody would restart what dies from here on, and a successor may already
-                       // wait for the journal: what is journaled is safe.
+                       // Nobody restarts what dies now; a successor may wait for the journal.
                        env_.log.Error("supervisor_gone", {{"error", why}});
                        if (!draining_) Spawn(env_.executor, Drain(0, kOrphanAnswerMs));
                      }});
