@@ -1,11 +1,17 @@
 #!/bin/bash
+# guest_init.sh ALIVE PROGRAM [ARGUMENT...]
 # The guest's first process: disks, two NFS servers, two mounts; then the program it was given; then it powers off.
-# Its output goes to the console, which run.sh reads: '|' marks a line that is the program's.
+# Its output goes to the console, which run.sh reads: '|' marks a line that is the program's. While anything runs in the
+# guest at all, the file ALIVE grows.
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8
 unset TMPDIR
 lab=$(dirname "${BASH_SOURCE[0]}")
 # shellcheck source=tests/lab/faults.sh
 source "$lab/faults.sh"
+
+exec {alive}>>"$1"
+shift
+(while printf . >&"$alive"; do sleep 5; done) </dev/null >/dev/null 2>&1 &
 
 set_up() {
   local target directory
@@ -32,7 +38,7 @@ exec 3>&1
 coproc console { exec sed -u -e "s/^/|/" -e "/^|lab-status:/q" >&3; }
 exec >&"${console[1]}" 2>&1
 if set_up; then
-  "$@" </dev/null
+  "$@" </dev/null {alive}>&-
   status=$?
 else
   echo "lab: the guest could not be set up"

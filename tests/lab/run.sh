@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# tests/lab/run.sh [-m MEBIBYTES] [-t SECONDS] [-b BUILD] PROGRAM [ARGUMENT...]
+# tests/lab/run.sh [-m MEBIBYTES] [-t SECONDS] [-s SECONDS] [-b BUILD] PROGRAM [ARGUMENT...]
 # Boots a user-mode Linux whose root is this machine's own file system and runs PROGRAM in it as root, with two real
-# NFSv4.1 mounts (README.md says what is there). Its output is PROGRAM's, its status is PROGRAM's; 124 when the time was
-# over, 125 when the guest could not be set up. Nothing outlives it and nothing of this machine is changed: it has
-# namespaces of its own, and a directory of its own under $TMPDIR.
+# NFSv4.1 mounts (README.md says what is there). Its output is PROGRAM's, its status is PROGRAM's; 124 when the time (-t)
+# was over, 125 when the guest could not be set up, 126 when the guest itself stood still: nothing ran in it for some
+# time (-s), or PROGRAM says so. Nothing outlives it and nothing of this machine is changed: it has namespaces of its
+# own, and a directory of its own under $TMPDIR.
 set -euo pipefail
 
 usage() {
@@ -12,12 +13,13 @@ usage() {
 }
 
 lab=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-memory=1024 seconds=300 build=$(dirname "$(dirname "$lab")")/build/dev
-while getopts m:t:b: flag; do
+memory=1024 seconds=300 still_s=120 build=$(dirname "$(dirname "$lab")")/build/dev
+while getopts m:t:s:b: flag; do
   case $flag in
     m) memory=$OPTARG ;;
     t) seconds=$OPTARG ;;
-    b) build=$OPTARG ;;
+    s) still_s=$OPTARG ;;
+    b) build=$(realpath -- "$OPTARG") ;;
     *) usage ;;
   esac
 done
@@ -35,9 +37,10 @@ export PATH=$PATH:/usr/sbin:/sbin
 ((EUID == 0)) || fail "it needs root"
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/tandem-lab.XXXXXX")
-guest=''
+guest='' watcher=''
 # shellcheck disable=SC2317  # called by the traps
 clean_up() {
+  [[ -z $watcher ]] || kill -TERM "$watcher" 2>/dev/null || true
   [[ -z $guest ]] || kill -KILL "$guest" 2>/dev/null || true
   rm -rf "$work"
 }
@@ -64,7 +67,7 @@ fi
 
 # The guest's first process cannot be given arguments with spaces, so they are in a file.
 printf '#!/bin/bash\nexec' >"$work/init"
-printf ' %q' "${guest_environment[@]}" "$lab/guest_init.sh" >>"$work/init"
+printf ' %q' "${guest_environment[@]}" "$lab/guest_init.sh" "$work/alive" >>"$work/init"
 printf ' %q' "$(realpath -- "$(command -v "$1")")" "${@:2}" >>"$work/init"
 chmod +x "$work/init"
 
@@ -81,6 +84,37 @@ TMPDIR=$memory_in "${with_parent[@]}" timeout -k 5 "$seconds" "${with_parent[@]}
   </dev/null >"$work/console" 2>&1 &
 guest=$! began=$SECONDS
 
+# What the kernel of this machine says of the guest's: where it waits, in which state, for how long it ran.
+show_guest() {
+  local directory
+  for directory in /proc/[0-9]*; do
+    if ! grep -q "init=$work/init" "$directory/cmdline" || ! grep -q $'^TracerPid:\t0$' "$directory/status"; then
+      continue
+    fi
+    echo "lab: process ${directory#/proc/}: $(cut -d' ' -f3,14,15 "$directory/stat"), in $(<"$directory/wchan")," \
+      "system call $(<"$directory/syscall")"
+    grep -E '^(Sig|Shd)' "$directory/status"
+    cat "$directory/stack"
+  done 2>/dev/null
+}
+# The guest adds a character to a file every 5 s (guest_init.sh). Counted, not timed: this machine may stand still, too.
+watch_guest() {
+  local size last=-1 same=0
+  while ((same < still_s / 5)); do
+    read -r -t 5 -u "$stop_watching" && return
+    size=$(stat -c %s "$work/alive" 2>/dev/null) || size=0
+    if ((size == last)); then ((++same)); else same=0; fi
+    last=$size
+  done
+  echo "lab: the guest stood still for $still_s s, after $size signs of life" >"$work/still"
+  show_guest >>"$work/still"
+  kill -KILL "$guest"
+}
+mkfifo "$work/stop_watching"
+exec {stop_watching}<>"$work/stop_watching"
+watch_guest &
+watcher=$!
+
 # Lines of the console that begin with '|' are the program's, others the kernel's.
 tail -f -n +1 --pid="$guest" "$work/console" |
   sed -u -n "s/\r$//; /^|lab-status:/{s/^|lab-status://w $work/status
@@ -88,6 +122,12 @@ tail -f -n +1 --pid="$guest" "$work/console" |
 output=$!
 wait "$guest" || true
 wait "$output" || true
+echo >&"$stop_watching"
+wait "$watcher" || true
+if [[ -s $work/still ]]; then
+  cat "$work/still" >&2
+  exit 126
+fi
 if [[ -s $work/status ]]; then
   exit "$(<"$work/status")"
 fi
