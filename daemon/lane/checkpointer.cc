@@ -108,8 +108,10 @@ Awaitable<void> Checkpointer::Loop() {
     if (stopped_) break;
     requested_ = false;
     const absl::Status saved = co_await SaveOnce();
+    const bool news = saved != problem_;
+    problem_ = saved;
     if (saved.ok()) continue;
-    env_.log.Error("lane_state_not_saved", {{"error", saved}});
+    if (news) env_.log.Error("lane_state_not_saved", {{"error", saved}});
     requested_ = true;
     co_await Sleep(env_.clock, kRetryMs * kNsPerMs);
   }

@@ -53,6 +53,8 @@ class Checkpointer {
   Awaitable<absl::Status> Stop();
 
   [[nodiscard]] const LaneState& state() const { return state_; }
+  // Why the last save failed; OK if it did not.
+  [[nodiscard]] const absl::Status& problem() const { return problem_; }
   // Counts the changes of the state; what was settled at a version is durable once saved_version()
   // has reached it.
   [[nodiscard]] uint64_t version() const { return version_; }
@@ -73,6 +75,7 @@ class Checkpointer {
   uint64_t version_ = 1;  // of state_.settled; the first save is the process's generation
   uint64_t saved_version_ = 0;
   Sequence saved_started_limit_ = 0;
+  absl::Status problem_;
   bool requested_ = false;
   bool running_ = false;
   bool waits_ended_ = false;

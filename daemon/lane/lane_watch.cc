@@ -64,6 +64,11 @@ HealthSigns Lane::Impl::SignsNow() {
     signs.open = false;
     signs.ever_open = keeper_->ever_opened() || keeper_->failed_before();
     signs.reason = keeper_->reason();
+    // It is opened for writing, and its epoch taken, only when that is saved.
+    if (!signs.ever_open && !checkpointer_->problem().ok()) {
+      signs.reason =
+          absl::StrCat("the lane's state cannot be saved: ", checkpointer_->problem().message());
+    }
   } else if (keeper_.has_value() && !keeper_->trouble().empty()) {
     signs.failing = true;
     signs.reason = keeper_->trouble();

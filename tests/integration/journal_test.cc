@@ -119,9 +119,16 @@ TEST(JournalTest, AFullDiskThatSomebodyElseFilledIsNoMoreThanAPause) {
                             .in_child = [&] { return MountSmallDisk(workspace.journal()); }});
   daemon.Start();
   ASSERT_TRUE(daemon.WaitServing()) << "this test needs root and a mount namespace";
+  const auto client = daemon.Connect();
+  // A lane that has saved nothing yet cannot begin on a full disk.
+  for (const std::string target : {"local", "corebank"}) {
+    ASSERT_TRUE(WaitUntil([&] {
+      const auto status = StatusOf(*client, target);
+      return status.has_value() && status->health == client::TargetHealth::kHealthy;
+    }));
+  }
   const std::string filler = FillDisk(daemon, workspace);
   Load load(daemon);
-  const auto client = daemon.Connect();
   ASSERT_TRUE(WaitUntil([&] {
     const auto status = client->GetStatus();
     return status.ok() && status->journal.state == "DISK_FULL";

@@ -81,6 +81,28 @@ TEST_F(LaneHealth, ATargetThatFailedAndThenHangsSaysBoth) {
   EXPECT_THAT(status_.reason(), AllOf(HasSubstr("No space"), HasSubstr("has been running for")));
 }
 
+// Counts how often the lane's state could not be saved. It outlives the world, as a first base.
+struct CountingLogger : public Logger {
+  void Log(LogLevel, absl::string_view event, std::vector<LogField>) override {
+    not_saved += event == "lane_state_not_saved" ? 1 : 0;
+  }
+  size_t not_saved = 0;
+};
+class LoggedLane : protected CountingLogger, public LaneHealth {};
+
+// An operator was told "not opened yet", and the log four times a second what the matter was.
+TEST_F(LoggedLane, ALaneThatCannotSaveItsStateSaysWhyItsTargetIsNotOpen) {
+  journal_disk_.Inject(
+      {.kind = IoKind::kWrite, .error = ENOSPC, .persistent = true, .path = "state"});
+  world_.set_log(this);
+  Start();
+  world_.RunFor(10 * kSimSecond);
+  EXPECT_THAT(status_.reason(), AllOf(HasSubstr("cannot be saved"), HasSubstr("No space")));
+  EXPECT_EQ(not_saved, 1u);
+  journal_disk_.ClearFaults();
+  EXPECT_TRUE(IsHealthy());
+}
+
 // Simulator, seed 800054909: it waited for a hanging probe and said nothing for as long, neither
 // that the target hangs nor why it ended.
 TEST_F(LaneHealth, ALaneThatCannotGoOnSaysSoWhileItsTargetHangs) {
