@@ -1,4 +1,5 @@
 // Options, readiness, the clock of its own, and the published service configuration.
+#include <grpc/grpc.h>
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -45,6 +46,12 @@ TEST(ConnectTest, SenselessOptionsAreRefused) {
   ClientOptions options;
   options.retry.multiplier = 0.5;
   EXPECT_EQ(Client::Connect(options).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+// Found by a user: closing the last client took gRPC down, which waited 10 s after a large write.
+TEST(ConnectTest, ClosingTheLastClientDoesNotTakeGrpcDown) {
+  { ASSERT_TRUE(Client::Connect({.address = "unix:/nowhere"}).ok()); }
+  EXPECT_TRUE(grpc_is_initialized());
 }
 
 TEST(ConnectTest, WaitReadyReturnsOnceTheServerServes) {
