@@ -1,5 +1,4 @@
 // Options, readiness, the clock of its own, and the published service configuration.
-#include <grpc/grpc.h>
 #include <gtest/gtest.h>
 
 #include <fstream>
