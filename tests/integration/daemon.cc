@@ -223,6 +223,13 @@ std::optional<client::TargetStatus> StatusOf(client::Client& client, absl::strin
   return std::nullopt;
 }
 
+bool WaitHealth(client::Client& client, absl::string_view target, client::TargetHealth health) {
+  return WaitUntil([&] {
+    const auto status = StatusOf(client, target);
+    return status.has_value() && status->health == health;
+  });
+}
+
 bool WaitConverged(client::Client& client) {
   return WaitUntil([&] {
     const auto status = client.GetStatus();

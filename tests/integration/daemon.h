@@ -74,6 +74,10 @@ class Daemon {
 [[nodiscard]] std::optional<client::TargetStatus> StatusOf(client::Client& client,
                                                            absl::string_view target);
 
+// Waits until the daemon says that of the target.
+[[nodiscard]] bool WaitHealth(client::Client& client, absl::string_view target,
+                              client::TargetHealth health);
+
 // Waits until every target holds all that was journaled.
 [[nodiscard]] bool WaitConverged(client::Client& client);
 

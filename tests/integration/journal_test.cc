@@ -122,10 +122,7 @@ TEST(JournalTest, AFullDiskThatSomebodyElseFilledIsNoMoreThanAPause) {
   const auto client = daemon.Connect();
   // A lane that has saved nothing yet cannot begin on a full disk.
   for (const std::string target : {"local", "corebank"}) {
-    ASSERT_TRUE(WaitUntil([&] {
-      const auto status = StatusOf(*client, target);
-      return status.has_value() && status->health == client::TargetHealth::kHealthy;
-    }));
+    ASSERT_TRUE(WaitHealth(*client, target, client::TargetHealth::kHealthy));
   }
   const std::string filler = FillDisk(daemon, workspace);
   Load load(daemon);

@@ -38,10 +38,7 @@ class LostTest : public testing::Test {
     ASSERT_TRUE(appended.ok()) << appended.status();
   }
   bool WaitDown(const std::string& target) {
-    return WaitUntil([&] {
-      const auto status = StatusOf(*client_, target);
-      return status.has_value() && status->health == TargetHealth::kDown;
-    });
+    return WaitHealth(*client_, target, TargetHealth::kDown);
   }
   bool WaitApplied(const std::string& target) {
     return WaitUntil([&] {

@@ -34,10 +34,7 @@ class TargetTest : public testing::Test {
     client_ = daemon_.Connect();
     ASSERT_TRUE(client_->WaitReady(absl::Seconds(30)).ok());
     ASSERT_TRUE(client_->Put(absl::StrCat("first-", round_), "x", {.level = Level::kLocal}).ok());
-    ASSERT_TRUE(WaitUntil([&] {
-      const auto status = StatusOf(*client_, "corebank");
-      return status.has_value() && status->health == TargetHealth::kDown;
-    }));
+    ASSERT_TRUE(WaitHealth(*client_, "corebank", TargetHealth::kDown));
     EXPECT_THAT(StatusOf(*client_, "corebank")->reason, testing::HasSubstr(why));
     EXPECT_THAT(daemon_.Log(), testing::HasSubstr(why));
     const uint64_t lag = StatusOf(*client_, "corebank")->lag_writes;
@@ -55,10 +52,8 @@ class TargetTest : public testing::Test {
   // It was made good: with nothing done by hand the lag returns to 0 and the trees are the same.
   void ExpectRecovery() {
     EXPECT_TRUE(WaitConverged(*client_));
-    EXPECT_TRUE(WaitUntil([&] {
-      const auto status = StatusOf(*client_, "corebank");
-      return status.has_value() && status->health == TargetHealth::kHealthy;
-    })) << StatusOf(*client_, "corebank")->reason;
+    EXPECT_TRUE(WaitHealth(*client_, "corebank", TargetHealth::kHealthy))
+        << StatusOf(*client_, "corebank")->reason;
     EXPECT_EQ(StatusOf(*client_, "corebank")->lag_writes, 0U);
     EXPECT_EQ(StatusOf(*client_, "corebank")->lag_bytes, 0U);
     // A heartbeat may be under way at any one moment.
